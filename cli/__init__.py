@@ -1,0 +1,65 @@
+"""The keras-dip command line.
+
+Every way that a command can end is turned here into an exit code and at most a few
+lines on standard error: 0 done, 1 failed, 2 wrong usage, 130 stopped with Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from keras_dip.cli.messages import Messages
+from keras_dip.errors import KerasDipError
+
+FAILED = 1
+INTERRUPTED = 130
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    from keras_dip.cli.app import app
+
+    messages = Messages()
+    try:
+        with messages.warnings_as_lines():
+            code = app.main(
+                args=args, prog_name="keras-dip", obj=messages, standalone_mode=False
+            )
+    except SystemExit as ended:  # click's own way out when a pipe breaks
+        return ended.code if isinstance(ended.code, int) else FAILED
+    except BaseException as error:
+        return _explain(error, messages)
+    return code if isinstance(code, int) else 0
+
+
+def _explain(error: BaseException, messages: Messages) -> int:
+    """Say on standard error why a command ended; return the exit code."""
+    # click makes Abort of both Ctrl-C and EOFError, images.write ImageError of OSError.
+    causes = (error, error.__cause__)
+    if any(isinstance(cause, BrokenPipeError) for cause in causes):
+        _forget_stdout()
+        return FAILED
+    if any(isinstance(cause, KeyboardInterrupt) for cause in causes):
+        messages.error("stopped before there was anything to write.")
+        return INTERRUPTED
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, KerasDipError):
+        messages.error(str(error))
+        messages.traceback(error)
+        return FAILED
+    messages.unexpected(error)
+    return FAILED
+
+
+def _forget_stdout() -> None:
+    """Keep the interpreter from complaining, at its exit, about a broken pipe."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        pass  # not a real file: nothing will be flushed into a pipe either

@@ -1,0 +1,1 @@
+"""The verbs that are not tasks: one file for each."""

@@ -1,0 +1,204 @@
+"""Options of the command line: those of every verb, of every task, and of one task."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+
+from keras_dip.cli.messages import Messages
+from keras_dip.presets import DEFAULT as DEFAULT_PRESET
+from keras_dip.tasks import Declaration, Option
+
+GREY_LEVELS = 255
+PICTURE = click.Path(allow_dash=True)
+FILE = click.Path()
+
+
+def verb_options() -> list[click.Parameter]:
+    """Return the options that every verb has."""
+    return [
+        click.Option(
+            ["-q", "--quiet"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_set_quiet,
+            help="Say nothing but errors.",
+        ),
+        click.Option(
+            ["-v", "--verbose"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_set_verbose,
+            help="Say more, and show where errors come from.",
+        ),
+    ]
+
+
+def force_option() -> click.Option:
+    """Return --force, which allows existing outputs to be replaced."""
+    return click.Option(
+        ["--force"], is_flag=True, help="Replace output files that exist already."
+    )
+
+
+def output_option() -> click.Option:
+    """Return -o, the picture that is written."""
+    return click.Option(
+        ["-o", "--output"],
+        type=PICTURE,
+        required=True,
+        metavar="OUT",
+        help="Picture to write: .png, .jpg, .tif, .webp or .bmp; '-' writes PNG to "
+        "standard output.",
+    )
+
+
+def steps_option() -> click.Option:
+    """Return --steps, how long the network is fitted."""
+    return click.Option(
+        ["--steps"],
+        type=click.IntRange(min=1),
+        help="How many steps to fit. More brings out detail, and in the end the "
+        "damage too. [default: as the preset says]",
+    )
+
+
+def fit_options(presets: Iterable[str]) -> list[click.Parameter]:
+    """Return the options that every task has beside its own."""
+    return [
+        output_option(),
+        click.Option(
+            ["--onnx"],
+            type=FILE,
+            metavar="FILE",
+            callback=_not_a_dash,
+            help="Also write an ONNX file that regenerates the picture.",
+        ),
+        click.Option(
+            ["--half"],
+            is_flag=True,
+            help="Make the ONNX file half as large, a little less exact.",
+        ),
+        click.Option(
+            ["--preset"],
+            type=click.Choice(list(presets)),
+            default=DEFAULT_PRESET,
+            show_default=True,
+            help="Named settings; those called 'paper' are the published ones, slow.",
+        ),
+        steps_option(),
+        click.Option(
+            ["--learning-rate"],
+            type=click.FloatRange(min=0, min_open=True),
+            callback=_finite,
+            help="How far each step goes. [default: as the preset says]",
+        ),
+        click.Option(
+            ["--seed"],
+            type=click.IntRange(min=0),
+            default=0,
+            show_default=True,
+            help="Where chance starts; another seed gives a slightly other picture.",
+        ),
+        click.Option(
+            ["--network"],
+            type=click.Choice(["skip", "hourglass"]),
+            help="Shape of the network. [default: as the preset says]",
+        ),
+        click.Option(
+            ["--reference"],
+            type=PICTURE,
+            metavar="GT",
+            help="The undamaged picture, if you have it: only to show the PSNR.",
+        ),
+        click.Option(
+            ["--device"],
+            type=click.Choice(["cpu", "gpu"]),
+            help="Where to compute. [default: a GPU if there is one]",
+        ),
+        force_option(),
+        *verb_options(),
+    ]
+
+
+def task_options(declaration: Declaration) -> list[click.Parameter]:
+    """Return the options that a task declares for itself."""
+    return [_task_option(option) for option in declaration.options]
+
+
+def to_python(option: Option, value: Any) -> Any:
+    """Turn what was given on the command line into the task's own unit."""
+    return value / GREY_LEVELS if option.type == "levels" else value
+
+
+def with_params(params: list[click.Parameter]) -> Callable[[Any], click.Command]:
+    """Give a command made with @click.command more parameters."""
+
+    def add(command: click.Command) -> click.Command:
+        command.params.extend(params)
+        return command
+
+    return add
+
+
+def _task_option(option: Option) -> click.Option:
+    flag = f"--{option.name.replace('_', '-')}"
+    if option.type == "flag":
+        negative = flag.replace("--", "--no-", 1)
+        return click.Option(
+            [f"{flag}/{negative}"],
+            default=bool(option.default),
+            show_default=True,
+            help=option.help,
+        )
+    kind: dict[str, click.ParamType] = {
+        "int": click.INT,
+        "float": click.FLOAT,
+        "levels": click.FLOAT,
+        "mask": PICTURE,
+    }
+    return click.Option(
+        [flag],
+        type=kind[option.type],
+        metavar="FILE" if option.type == "mask" else None,
+        required=option.required,
+        default=option.default,
+        help=option.help,
+    )
+
+
+def _set_quiet(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    _set_volume(ctx, quiet=value)
+
+
+def _set_verbose(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    _set_volume(ctx, verbose=value)
+
+
+def _set_volume(ctx: click.Context, quiet: bool = False, verbose: bool = False) -> None:
+    messages = ctx.ensure_object(Messages)
+    messages.quiet = messages.quiet or quiet
+    messages.verbose = messages.verbose or verbose
+    if messages.quiet and messages.verbose:
+        raise click.UsageError("Expected -q or -v. Received: both.", ctx=ctx)
+
+
+def _finite(
+    ctx: click.Context, param: click.Parameter, value: float | None
+) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"Expected a finite number. Received: {value}.")
+    return value
+
+
+def _not_a_dash(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> str | None:
+    if value == "-":
+        raise click.BadParameter("Expected a file name ending in .onnx. Received: '-'.")
+    return value

@@ -1,0 +1,57 @@
+"""Deep image prior: restore a single picture with an untrained Keras network.
+
+The public names are loaded on first use, so that `import keras_dip` is instant:
+TensorFlow is imported when a fit is prepared, not before.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from keras_dip.prior import DeepImagePrior as DeepImagePrior
+    from keras_dip.restoration import Restoration as Restoration
+    from keras_dip.tasks.denoise import Denoise as Denoise
+    from keras_dip.tasks.inpaint import Inpaint as Inpaint
+    from keras_dip.tasks.super_resolve import SuperResolve as SuperResolve
+
+__version__ = "0.1.0"
+
+_HOME_OF = {
+    "DeepImagePrior": "keras_dip.prior",
+    "Denoise": "keras_dip.tasks.denoise",
+    "Inpaint": "keras_dip.tasks.inpaint",
+    "Restoration": "keras_dip.restoration",
+    "SuperResolve": "keras_dip.tasks.super_resolve",
+}
+
+__all__ = [
+    "DeepImagePrior",
+    "Denoise",
+    "Inpaint",
+    "Restoration",
+    "SuperResolve",
+    "__version__",
+    "presets",
+]
+
+
+def presets() -> dict[str, list[str]]:
+    """Return the names of the presets of each task."""
+    tasks = import_module("keras_dip.tasks")
+    return {name: list(tasks.declaration(name).presets) for name in tasks.names()}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module that a public name lives in when it is first asked for."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not, beside the ordinary ones."""
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,175 @@
+"""The fit of one picture: a Keras model whose train step *is* the Deep Image Prior.
+
+One step: jitter z afresh, run the network in training mode, compare the degraded output
+with the observation, follow the gradient with Adam, and keep a running average of the
+outputs (Ulyanov et al., IJCV 2020, section 4). z, the observation and the average are
+variables of the model, so that many steps run in one call of a `tf.function` and Python
+is needed only to report.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+REPORT_INTERVAL = 50
+"""Steps between two reports; a report is an epoch to Keras and its callbacks."""
+
+MACS_PER_CALL = {"cpu": 2e10, "gpu": 1e12}
+"""Forward multiply-adds in one call, about half a second: Ctrl-C acts between calls."""
+
+
+class PriorModel(keras.Model):
+    """Fits `network(z)` to an observation; see the module for what a step is.
+
+    Args:
+        network: a Keras model from z [1, h, w, c] to a picture [1, H, W, C].
+        data_term: function of a picture and `observed` that returns the loss, a scalar.
+        z: the fixed input, float32 [1, h, w, c].
+        observed: name to float32 array; what the data term compares with.
+        jitter: standard deviation of the noise added to z at each step.
+        average: decay of the running average of outputs, 0 for the last output alone.
+        average_from_first: start the average at the first output, uncorrected.
+        seed: seed of the jitter.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        data_term: Callable[[Any, dict[str, Any]], Any],
+        z: np.ndarray,
+        observed: dict[str, np.ndarray],
+        *,
+        jitter: float = 0.0,
+        average: float = 0.0,
+        average_from_first: bool = False,
+        seed: int = 0,
+    ) -> None:
+        """Hold everything that a step needs in variables."""
+        super().__init__(name="deep_image_prior")
+        self.network = network
+        self.data_term = data_term
+        self.jitter = jitter
+        self.average = average
+        self.average_from_first = average_from_first
+        self.z = _variable(z, "z")
+        self.observed = {key: _variable(x, key) for key, x in observed.items()}
+        self.output_sum = _variable(np.zeros((1, *network.output_shape[1:])), "average")
+        self.steps_taken = _variable(np.zeros(()), "steps_taken")
+        self.last_loss = _variable(np.zeros(()), "last_loss")
+        self.jitter_seed = keras.random.SeedGenerator(seed)
+        self.built = True
+
+    def call(self, z: Any, training: bool | None = None) -> Any:
+        """Return the network's picture of z."""
+        return self.network(z, training=training)
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """Take as many steps as `data` says, an integer of shape [1]."""
+        import tensorflow as tf
+
+        count, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        count = tf.cast(tf.reshape(count, ()), tf.int32)
+        tf.while_loop(
+            lambda i: i < count,
+            lambda i: self._one_step(tf, i),
+            [tf.constant(0)],
+            parallel_iterations=1,
+        )
+        return {"loss": self.last_loss.value}
+
+    def _one_step(self, tf: Any, i: Any) -> list[Any]:
+        z = self.z.value
+        if self.jitter:
+            z = z + self.jitter * keras.random.normal(z.shape, seed=self.jitter_seed)
+        weights = self.network.trainable_variables
+        with tf.GradientTape() as tape:
+            output = self.network(z, training=True)
+            loss = self.data_term(output, self.observed)
+            scaled_loss = self.optimizer.scale_loss(loss)
+        self.optimizer.apply(tape.gradient(scaled_loss, weights), weights)
+        self._add_to_average(output)
+        self.last_loss.assign(loss)
+        return [i + 1]
+
+    def _add_to_average(self, output: Any) -> None:
+        decay = self.average
+        if self.average_from_first:
+            decay = ops.where(self.steps_taken == 0, 0.0, decay)
+        self.output_sum.assign(self.output_sum * decay + output * (1 - decay))
+        self.steps_taken.assign_add(1)
+
+    @property
+    def averaged_output(self) -> np.ndarray:
+        """Return the running average so far, [1, H, W, C]; the last output if none."""
+        total = ops.convert_to_numpy(self.output_sum)
+        if self.average == 0 or self.average_from_first:
+            return total
+        return total / (1 - self.average**self.step)
+
+    @property
+    def step(self) -> int:
+        """Return the number of steps behind the weights and the average."""
+        return int(ops.convert_to_numpy(self.steps_taken))
+
+    @property
+    def state(self) -> list[Any]:
+        """Return the variables that make up the progress of the fit.
+
+        The seed of the jitter is left out on purpose: who goes back to an earlier state
+        should not meet the noise again that led astray.
+        """
+        progress = [self.output_sum, self.steps_taken, self.last_loss]
+        return [*self.network.variables, *self.optimizer.variables, *progress]
+
+    def take_steps(
+        self,
+        steps: int,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        interval: int = REPORT_INTERVAL,
+    ) -> None:
+        """Fit for `steps` steps, with a report to the callbacks every `interval`."""
+        counts = step_counts(steps, interval, self._steps_per_call(interval))
+        self.fit(
+            counts.reshape(-1, 1),
+            batch_size=1,
+            shuffle=False,
+            epochs=len(counts),
+            steps_per_epoch=counts.shape[1],
+            callbacks=list(callbacks),
+            verbose=0,
+        )
+
+    def _steps_per_call(self, interval: int) -> int:
+        on_gpu = "gpu" in str(getattr(self.z.value, "device", "")).lower()
+        budget = MACS_PER_CALL["gpu" if on_gpu else "cpu"]
+        return int(np.clip(budget / max(forward_macs(self.network), 1), 1, interval))
+
+
+def step_counts(steps: int, interval: int, per_call: int) -> np.ndarray:
+    """Return how many steps each call takes, int32 [reports, calls per report].
+
+    Every report covers `interval` steps in calls of at most `per_call`; the last one
+    covers what is left. Calls of no step fill the rows up.
+    """
+    reports, calls = -(-steps // interval), -(-interval // per_call)
+    ends = np.minimum(np.arange(1, calls + 1) * per_call, interval)
+    ends = np.minimum(np.arange(reports)[:, np.newaxis] * interval + ends, steps)
+    return np.diff(ends.ravel(), prepend=0).reshape(reports, calls).astype("int32")
+
+
+def forward_macs(network: keras.Model) -> float:
+    """Return the multiply-adds of the convolutions in one forward pass."""
+    return float(
+        sum(
+            np.prod(layer.output.shape[1:3]) * np.prod(layer.kernel.shape)
+            for layer in network.layers
+            if isinstance(layer, keras.layers.Conv2D)
+        )
+    )
+
+
+def _variable(value: np.ndarray, name: str) -> keras.Variable:
+    return keras.Variable(value, dtype="float32", trainable=False, name=name)

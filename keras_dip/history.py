@@ -1,0 +1,51 @@
+"""The curves of a fit: what was measured at each report."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_dip.metrics import psnr, ssim
+
+
+class HistoryRecorder(keras.callbacks.Callback):
+    """Records `step`, `loss` and `seconds`, and `psnr`, `ssim` against a reference.
+
+    What it measures is added to the logs, so that callbacks after this one see it. The
+    picture that is measured is the one that would be returned: the running average of
+    outputs, finished by the task.
+    """
+
+    def __init__(
+        self,
+        current_picture: Callable[[], np.ndarray],
+        reference: np.ndarray | None = None,
+    ) -> None:
+        """Set where the picture [H, W, C] comes from, and the ground truth for it."""
+        super().__init__()
+        self.curves: dict[str, list[float]] = {"step": [], "loss": [], "seconds": []}
+        self._current_picture = current_picture
+        self._reference = reference
+        self._start = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Measure, and append one entry to every curve."""
+        logs = {} if logs is None else logs
+        logs["step"] = self.model.step
+        logs["seconds"] = time.perf_counter() - self._start
+        if self._reference is not None:
+            picture = self._current_picture()
+            logs["psnr"] = psnr(picture, self._reference)
+            logs["ssim"] = ssim(picture, self._reference)
+        for name in ("step", "loss", "seconds", "psnr", "ssim"):
+            if name in logs:
+                self.curves.setdefault(name, []).append(logs[name])
+
+    @property
+    def history(self) -> dict[str, np.ndarray]:
+        """Return the curves as 1-D arrays, `step` as integers."""
+        arrays = {name: np.asarray(curve) for name, curve in self.curves.items()}
+        arrays["step"] = arrays["step"].astype(int)
+        return arrays

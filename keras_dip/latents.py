@@ -1,0 +1,135 @@
+"""The fixed input z of the network: codes on an integer grid, and what they stand for.
+
+z is stored as integers so that an ONNX file holds it exactly and in little space:
+``z = codes * scale + offset``, one scale and offset per channel. Uniform and normal
+noise and 8-bit pictures fit 256 levels, all else 65,536.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+KINDS = ("noise", "normal", "meshgrid", "fourier", "picture")
+NOISE_HIGH = 0.1
+"""Uniform noise is drawn from [0, 0.1), as published."""
+
+
+@dataclass(frozen=True)
+class Latent:
+    """z on its integer grid.
+
+    `codes` is uint8 or uint16 of shape [1, h, w, c]; `scale` and `offset` are float32
+    of shape [c]. `contains_picture` says whether the degraded picture can be seen in z.
+    """
+
+    kind: str
+    codes: np.ndarray
+    scale: np.ndarray
+    offset: np.ndarray
+    contains_picture: bool = False
+
+    @property
+    def values(self) -> np.ndarray:
+        """Return z as float32, [1, h, w, c]."""
+        return self.codes.astype("float32") * self.scale + self.offset
+
+
+def make_latent(
+    kind: str,
+    size: tuple[int, int],
+    channels: int,
+    seed: int,
+    picture: np.ndarray | None = None,
+    picture_levels: int = 256,
+) -> Latent:
+    """Draw or compute z for a network that runs on `size` (height, width) pixels.
+
+    Args:
+        kind: "noise" is U[0, 0.1); "normal" is N(0, 1), cut at 4 deviations; "meshgrid"
+            holds x and y in [0, 1]; "fourier" the sines and cosines of both at octaves
+            (Tancik et al., NeurIPS 2020); "picture" the given picture.
+        size: height and width in pixels.
+        channels: number of channels; of no meaning for "picture".
+        seed: seed of what is drawn.
+        picture: [1, h, w, c] in [0, 1]; mirrored at its borders to reach `size`.
+        picture_levels: 256 or 65536, the grid that the picture is stored on.
+
+    Raises:
+        ValueError: if the kind is unknown or the number of channels does not suit it.
+    """
+    rng = np.random.default_rng(seed)
+    shape = (1, *size, channels)
+    if kind == "noise":
+        return _on_grid(kind, rng.integers(256, size=shape), 8, NOISE_HIGH / 256, 0.0)
+    if kind == "normal":
+        drawn = rng.standard_normal(shape).clip(-4, 4)
+        return _on_grid(kind, np.rint((drawn + 4) * 255 / 8), 8, 8 / 255, -4.0)
+    if kind == "meshgrid":
+        if channels != 2:
+            raise ValueError(f"Expected 2 channels for a meshgrid. Received: {channels}")
+        grid = np.stack(_coordinates(size), axis=-1)[np.newaxis]
+        return _on_grid(kind, np.rint(grid * 65535), 16, 1 / 65535, 0.0)
+    if kind == "fourier":
+        waves = _fourier_features(size, channels)[np.newaxis]
+        return _on_grid(kind, np.rint((waves + 1) * 65535 / 2), 16, 2 / 65535, -1.0)
+    if kind == "picture" and picture is not None:
+        codes = np.rint(_mirror_to(picture, size).clip(0, 1) * (picture_levels - 1))
+        bits = 8 if picture_levels == 256 else 16
+        return _on_grid(kind, codes, bits, 1 / (picture_levels - 1), 0.0, True)
+    raise ValueError(
+        f"Expected a latent of {', '.join(KINDS)} (the last with a picture). "
+        f"Received: {kind!r}"
+    )
+
+
+def _on_grid(
+    kind: str,
+    codes: np.ndarray,
+    bits: int,
+    scale: float,
+    offset: float,
+    contains_picture: bool = False,
+) -> Latent:
+    channels = codes.shape[-1]
+    return Latent(
+        kind,
+        codes.astype("uint8" if bits == 8 else "uint16"),
+        np.full(channels, scale, "float32"),
+        np.full(channels, offset, "float32"),
+        contains_picture,
+    )
+
+
+def _coordinates(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return x and y in [0, 1], each of shape [h, w]."""
+    height, width = size
+    y, x = np.meshgrid(
+        np.linspace(0, 1, height), np.linspace(0, 1, width), indexing="ij"
+    )
+    return x, y
+
+
+def _fourier_features(size: tuple[int, int], channels: int) -> np.ndarray:
+    """Return sines and cosines of x and y at 1, 2, 4 ... periods, [h, w, channels]."""
+    if channels % 4 or channels == 0:
+        raise ValueError(
+            "Expected a multiple of 4 channels for Fourier features (sine and cosine "
+            f"of x and y per octave). Received: {channels}"
+        )
+    waves = []
+    for octave in range(channels // 4):
+        for coordinate in _coordinates(size):
+            angle = 2 * np.pi * 2**octave * coordinate
+            waves += [np.sin(angle), np.cos(angle)]
+    return np.stack(waves, axis=-1)
+
+
+def _mirror_to(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Pad [1, h, w, c] to `size`, split evenly as the network's own crop is."""
+    before = [(s - p) // 2 for s, p in zip(size, picture.shape[1:3], strict=True)]
+    sides = [
+        (b, s - p - b)
+        for b, s, p in zip(before, size, picture.shape[1:3], strict=True)
+    ]
+    # "symmetric" can mirror as often as needed, however small the picture.
+    return np.pad(picture, [(0, 0), *sides, (0, 0)], mode="symmetric")

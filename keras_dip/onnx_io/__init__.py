@@ -1,0 +1,1 @@
+"""Restorations as ONNX files."""

@@ -1,0 +1,1 @@
+"""Degradation operators: differentiable, written with `keras.ops`."""

@@ -1,0 +1,46 @@
+"""Settings of one restoration, and the named recipes that fill them in.
+
+A preset is data: each task declares what it changes (`Declaration.presets`), `Settings`
+holds what all have in common, the published values where the paper has one.
+"""
+
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import keras_dip.tasks as tasks
+
+DEFAULT = "fast"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All numbers of one fit.
+
+    `jitter` is the standard deviation of the noise added to z afresh at every step;
+    `average` the decay of the running average of outputs, 0 for none, corrected for its
+    start at zero unless `average_from_first` lets it start at the first output, as the
+    reference does.
+    """
+
+    steps: int
+    network: str = "skip"
+    network_options: dict[str, Any] = field(default_factory=dict)
+    latent: str = "noise"
+    latent_channels: int = 32
+    learning_rate: float = 0.01
+    beta_2: float = 0.999
+    jitter: float = 0.0
+    average: float = 0.0
+    average_from_first: bool = False
+
+
+def resolve(task: tasks.Task, preset: str, **changes: Any) -> Settings:
+    """Return the settings of a task's preset, with the changes that are not None.
+
+    Raises:
+        ValueError: if the task has no such preset.
+    """
+    settings = Settings(**task.preset_settings(preset))
+    known = {f.name for f in fields(Settings)}
+    given = {k: v for k, v in changes.items() if k in known and v is not None}
+    return replace(settings, **given)

@@ -1,0 +1,134 @@
+"""What a restoration task is: a degradation A, a data term E, and plain-data facts.
+
+A task describes one inverse problem ``x0 = A(x) + noise``. The fit minimises
+``E(A(f_theta(z)); x0)`` over the weights theta of a network (Ulyanov, Vedaldi and
+Lempitsky, "Deep Image Prior", CVPR 2018, eq. 2). Everything the command line has to
+know about a task (its verb, options and presets) is a `Declaration`, plain data that
+can be read without importing Keras.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+OptionType = Literal["int", "float", "flag", "levels", "mask"]
+Arrays = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One keyword argument of a task, and how the command line asks for it.
+
+    Type "levels" is given in 8-bit grey levels on the command line and reaches Python
+    divided by 255; "mask" is a picture file there and an array in Python.
+    """
+
+    name: str
+    type: OptionType
+    help: str
+    required: bool = False
+    default: Any = None
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A task as plain data: name, one-line summary, options and presets."""
+
+    name: str
+    class_name: str
+    summary: str
+    options: tuple[Option, ...]
+    presets: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One picture seen by a task, ready to be fitted.
+
+    `observed` maps names to float32 arrays of shape [1, h, w, c]; "picture" is always
+    there. `shape` is (height, width, channels) of the restored picture. `guess` is a
+    cheap first estimate of it, [1, H, W, C].
+    """
+
+    observed: dict[str, np.ndarray]
+    shape: tuple[int, int, int]
+    guess: np.ndarray
+
+
+class Task:
+    """Base of all tasks; the identity degradation with a mean squared error.
+
+    A task overrides `degrade` (A), `data_term` (E), `restored_shape`, `initial_picture`
+    and `finish` where its inverse problem differs. `degrade`, `data_term` and `finish`
+    work on [1, h, w, c] tensors and are written with `keras.ops`.
+    """
+
+    declaration: Declaration
+
+    @property
+    def name(self) -> str:
+        """The task's snake_case name, as `DeepImagePrior(task=...)` takes it."""
+        return self.declaration.name
+
+    def preset_settings(self, preset: str) -> dict[str, Any]:
+        """Return the settings that `preset` changes for this task.
+
+        Raises:
+            ValueError: if the task has no such preset.
+        """
+        presets = self.declaration.presets
+        if preset not in presets:
+            raise ValueError(
+                f"Expected a preset of {self.name}: {', '.join(presets)}. "
+                f"Received: {preset!r}"
+            )
+        return presets[preset]
+
+    def prepare(self, picture: np.ndarray) -> Problem:
+        """Turn a picture [h, w, c] in [0, 1] into the problem that is fitted."""
+        observed = {"picture": picture[np.newaxis].astype("float32")}
+        return Problem(
+            observed=observed,
+            shape=self.restored_shape(picture.shape),
+            guess=self.initial_picture(observed),
+        )
+
+    def restored_shape(self, observed_shape: tuple[int, ...]) -> tuple[int, int, int]:
+        """Return (height, width, channels) of the restored picture."""
+        height, width, channels = observed_shape
+        return height, width, channels
+
+    def initial_picture(self, observed: dict[str, np.ndarray]) -> np.ndarray:
+        """Return a cheap first estimate of the restored picture, [1, H, W, C]."""
+        return observed["picture"]
+
+    def degrade(self, x: Any) -> Any:
+        """Apply A to a picture [1, H, W, C]."""
+        return x
+
+    def data_term(self, x: Any, observed: Arrays) -> Any:
+        """Return E(A(x); x0), a scalar: here the mean squared error."""
+        from keras import ops
+
+        return ops.mean(ops.square(self.degrade(x) - observed["picture"]))
+
+    def finish(self, x: Any, observed: Arrays) -> Any:
+        """Turn the network's output into the restored picture; a part of the ONNX."""
+        del observed
+        return x
+
+    def settings(self) -> dict[str, Any]:
+        """Return the task's own arguments as JSON-able data, for records."""
+        return {}
+
+
+def check_positive_number(value: Any, name: str, upper: float) -> float:
+    """Return `value` as a float, or raise ValueError unless 0 < value <= upper."""
+    is_number = isinstance(value, (int, float, np.integer, np.floating))
+    if not is_number or isinstance(value, bool) or not 0 < value <= upper:
+        raise ValueError(
+            f"Expected {name} as a number above 0 and at most {upper:g}. "
+            f"Received: {value!r}"
+        )
+    return float(value)

@@ -1,0 +1,71 @@
+"""Denoising: A is the identity, and the fit has to stop before it learns the noise."""
+
+from typing import Any
+
+from keras_dip.tasks.base import Declaration, Option, Task, check_positive_number
+
+DECLARATION = Declaration(
+    name="denoise",
+    class_name="Denoise",
+    summary="Remove noise from a picture.",
+    options=(
+        Option(
+            "sigma",
+            "levels",
+            "Standard deviation of the noise, in 8-bit grey levels (0 to 255).",
+        ),
+    ),
+    presets={
+        "fast": {
+            "network_options": {
+                "down_channels": (16, 64, 64, 64, 64),
+                "up_channels": (16, 64, 64, 64, 64),
+                "skip_channels": (4, 4, 4, 4, 4),
+                "upsampling": "nearest",
+            },
+            "latent_channels": 8,
+            "beta_2": 0.99,
+            "steps": 1000,
+            "jitter": 1 / 30,
+            "average": 0.99,
+        },
+        "paper": {
+            "steps": 1800,
+            "jitter": 1 / 30,
+            "average": 0.99,
+            "average_from_first": True,
+        },
+    },
+)
+
+HEAVY_NOISE = 40 / 255
+"""From this sigma on, `paper` jitters z more, as published for sigma 50."""
+
+
+class Denoise(Task):
+    """Remove noise; `sigma` is its standard deviation in [0, 1] units, if known.
+
+    A picture with noise of 25 grey levels of 255 has `sigma=25/255`.
+
+    Raises:
+        ValueError: if sigma is not above 0 and at most 1.
+    """
+
+    declaration = DECLARATION
+
+    def __init__(self, sigma: float | None = None) -> None:
+        """Set the noise level; None when it is not known."""
+        if sigma is not None:
+            sigma = check_positive_number(sigma, "sigma (in units of [0, 1])", 1.0)
+        self.sigma = sigma
+
+    def preset_settings(self, preset: str) -> dict[str, Any]:
+        """Return the preset's settings; `paper` depends on a given sigma."""
+        settings = super().preset_settings(preset)
+        if preset == "paper" and self.sigma is not None and self.sigma >= HEAVY_NOISE:
+            return {**settings, "jitter": 1 / 20}
+        return settings
+
+    def settings(self) -> dict[str, Any]:
+        """Return the task's own arguments, for records."""
+        return {"sigma": self.sigma}

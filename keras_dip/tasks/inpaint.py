@@ -1,0 +1,182 @@
+"""Inpainting: A keeps the pixels that the mask calls known; the prior fills the rest."""
+
+from typing import Any
+
+import numpy as np
+
+from keras_dip.tasks.base import Arrays, Declaration, Option, Problem, Task
+
+_HOURGLASS_5 = (0, 0, 0, 0, 0)
+_LIBRARY_CHANNELS = (16, 32, 64, 128, 128, 128)
+
+DECLARATION = Declaration(
+    name="inpaint",
+    class_name="Inpaint",
+    summary="Fill the missing pixels of a picture.",
+    options=(
+        Option(
+            "mask",
+            "mask",
+            "Picture of the mask: white = known, black = missing. "
+            "Without it, the picture's own alpha is the mask.",
+        ),
+        Option(
+            "keep_known",
+            "flag",
+            "Paste the known pixels back, untouched, into the result.",
+            default=True,
+        ),
+    ),
+    presets={
+        "fast": {
+            "network_options": {
+                "down_channels": (16, 64, 64, 64, 64),
+                "up_channels": (16, 64, 64, 64, 64),
+                "skip_channels": (4, 4, 4, 4, 4),
+            },
+            "latent_channels": 32,
+            "beta_2": 0.99,
+            "steps": 1000,
+            "jitter": 0.0,
+            "average": 0.99,
+        },
+        "paper-text": {
+            "network_options": {
+                "skip_channels": (128, 128, 128, 128, 128),
+                "upsampling": "nearest",
+            },
+            "steps": 6001,
+            "jitter": 0.03,
+        },
+        "paper-hole": {
+            "network_options": {
+                "skip_channels": _HOURGLASS_5,
+                "upsampling": "nearest",
+            },
+            "latent": "meshgrid",
+            "latent_channels": 2,
+            "steps": 5001,
+            "jitter": 0.03,
+        },
+        "paper-large-hole": {
+            "network_options": {
+                "down_channels": _LIBRARY_CHANNELS,
+                "up_channels": _LIBRARY_CHANNELS,
+                "skip_channels": (*_HOURGLASS_5, 0),
+                "down_kernel_size": 5,
+                "up_1x1": False,
+                "upsampling": "nearest",
+            },
+            "latent_channels": 1,
+            "steps": 3001,
+            "jitter": 0.0,
+        },
+        "paper-random": {"learning_rate": 0.001, "steps": 11000, "jitter": 0.03},
+    },
+)
+
+
+class Inpaint(Task):
+    """Fill missing pixels; `mask` is True (or 1, or white) where a pixel is known.
+
+    `mask` is [h, w] for all channels at once or [h, w, c] for each; a float or integer
+    mask counts as known above half of its range. Without a mask the last channel of a
+    2- or 4-channel picture (its alpha) is used. `keep_known` pastes the known pixels
+    of the input into the result, where the network's output only resembles them.
+
+    Raises:
+        ValueError: if the mask has another size than the picture, or no known pixel.
+    """
+
+    declaration = DECLARATION
+
+    def __init__(
+        self, mask: np.ndarray | None = None, *, keep_known: bool = False
+    ) -> None:
+        """Set the mask of known pixels."""
+        self.mask = None if mask is None else _as_known(mask)
+        self.keep_known = bool(keep_known)
+
+    def preset_settings(self, preset: str) -> dict[str, Any]:
+        """Return the preset's settings; plain `paper` needs a variant here."""
+        if preset == "paper":
+            variants = [p for p in self.declaration.presets if p.startswith("paper-")]
+            raise ValueError(
+                "Expected a variant of the paper's inpainting settings: "
+                f"{', '.join(variants)}. Received: 'paper'"
+            )
+        return super().preset_settings(preset)
+
+    def prepare(self, picture: np.ndarray) -> Problem:
+        """Split off or check the mask; missing pixels become 0."""
+        mask = self.mask
+        if mask is None:
+            picture, mask = _split_alpha(picture)
+        height, width, channels = picture.shape
+        if mask.shape[:2] != (height, width) or mask.shape[2] not in (1, channels):
+            raise ValueError(
+                f"Expected a mask of {height} x {width} pixels (height x width), for "
+                f"all channels or for each of {channels}. Received: {mask.shape}"
+            )
+        if not mask.any():
+            raise ValueError(
+                "Expected a mask with known pixels (white). Received: a mask in which "
+                "every pixel is missing"
+            )
+        known = mask.astype("float32")
+        observed = {"picture": (picture * known)[np.newaxis], "mask": known[np.newaxis]}
+        return Problem(observed, picture.shape, self.initial_picture(observed))
+
+    def initial_picture(self, observed: dict[str, np.ndarray]) -> np.ndarray:
+        """Return the picture with each hole filled by the mean of what is known."""
+        picture, mask = observed["picture"], observed["mask"]
+        known = np.broadcast_to(mask, picture.shape)
+        mean = picture.sum(axis=(1, 2)) / np.maximum(known.sum(axis=(1, 2)), 1)
+        return np.where(known > 0, picture, mean[:, np.newaxis, np.newaxis])
+
+    def data_term(self, x: Any, observed: Arrays) -> Any:
+        """Return the squared error on known pixels, averaged over all pixels."""
+        from keras import ops
+
+        error = (x - observed["picture"]) * observed["mask"]
+        return ops.mean(ops.square(error))
+
+    def finish(self, x: Any, observed: Arrays) -> Any:
+        """Paste the known pixels back if `keep_known` asks for it."""
+        if not self.keep_known:
+            return x
+        return x * (1.0 - observed["mask"]) + observed["picture"]
+
+    def settings(self) -> dict[str, Any]:
+        """Return the task's own arguments, for records."""
+        return {"keep_known": self.keep_known}
+
+
+def _as_known(mask: Any) -> np.ndarray:
+    """Return a mask as booleans [h, w, 1] or [h, w, c], True where known."""
+    array = np.asarray(mask)
+    if array.ndim not in (2, 3) or array.size == 0:
+        raise ValueError(
+            "Expected a mask of shape [height, width] or [height, width, channels]. "
+            f"Received: shape {array.shape}"
+        )
+    if array.dtype != bool:
+        if not np.issubdtype(array.dtype, np.number) or not np.isfinite(array).all():
+            raise ValueError(
+                "Expected a mask of booleans or finite numbers. "
+                f"Received: dtype {array.dtype}"
+            )
+        # 0/1 masks occur in every dtype; only larger integers are on a grey scale.
+        scale = np.iinfo(array.dtype).max if array.dtype.kind in "ui" else 1
+        array = array > (scale / 2 if array.max() > 1 else 0.5)
+    return array[..., np.newaxis] if array.ndim == 2 else array
+
+
+def _split_alpha(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if picture.shape[2] not in (2, 4):
+        raise ValueError(
+            "Expected a mask, as Inpaint(mask) with True where pixels are known, or a "
+            "picture with alpha (2 or 4 channels). "
+            f"Received: a picture of {picture.shape[2]} channel(s) and no mask"
+        )
+    return picture[..., :-1], picture[..., -1:] > 0.5

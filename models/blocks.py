@@ -1,0 +1,182 @@
+"""The pieces that the networks are made of, as the reference implementation has them.
+
+Weights *and biases* of a convolution are drawn from U(-b, b), b = 1/sqrt(fan_in);
+padding is (k - 1)/2 pixels on all four sides before a valid convolution; activations
+follow batch normalisation. `Blocks` holds what is the same all over one network.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from keras_dip.models.fused import BatchNormalization
+
+PADDINGS = ("reflect", "zero")
+ACTIVATIONS = ("leaky_relu", "swish", "elu", "none")
+DOWNSAMPLINGS = ("stride", "avg", "max", "lanczos2", "lanczos3")
+UPSAMPLINGS = ("nearest", "bilinear")
+
+
+@keras.saving.register_keras_serializable(package="keras_dip")
+class ReflectionPadding2D(layers.Layer):
+    """Pad height and width by `padding` pixels, mirrored without repeating the edge."""
+
+    def __init__(self, padding: int, **kwargs: Any) -> None:
+        """Set the number of pixels on each side."""
+        super().__init__(**kwargs)
+        self.padding = padding
+
+    def call(self, inputs: Any) -> Any:
+        """Pad [n, h, w, c] to [n, h + 2 padding, w + 2 padding, c]."""
+        side = (self.padding, self.padding)
+        return ops.pad(inputs, ((0, 0), side, side, (0, 0)), mode="reflect")
+
+    def compute_output_shape(self, input_shape: Sequence[Any]) -> tuple[Any, ...]:
+        """Return the padded shape."""
+        n, height, width, c = input_shape
+        grown = [None if s is None else s + 2 * self.padding for s in (height, width)]
+        return (n, *grown, c)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {**super().get_config(), "padding": self.padding}
+
+
+@keras.saving.register_keras_serializable(package="keras_dip")
+class LanczosDownsampling2D(layers.Layer):
+    """Halve height and width with a fixed Lanczos kernel."""
+
+    def __init__(self, kernel: str, **kwargs: Any) -> None:
+        """Set the kernel, "lanczos2" or "lanczos3"."""
+        super().__init__(**kwargs)
+        self.kernel = kernel
+
+    def call(self, inputs: Any) -> Any:
+        """Downsample [n, h, w, c] to [n, h / 2, w / 2, c]."""
+        from keras_dip.ops.downsample import downsample
+
+        return downsample(inputs, 2, self.kernel)
+
+    def compute_output_shape(self, input_shape: Sequence[Any]) -> tuple[Any, ...]:
+        """Return the halved shape."""
+        n, height, width, c = input_shape
+        return (n, *(None if s is None else -(-s // 2) for s in (height, width)), c)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {**super().get_config(), "kernel": self.kernel}
+
+
+@dataclass
+class Blocks:
+    """Makes convolution blocks that share padding, activation, bias, dtype and seed."""
+
+    padding: str
+    activation: str
+    use_bias: bool
+    dtype: Any
+    seed: int
+    _seeds: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Start the stream of seeds, one for each drawing of weights."""
+        check_choice("padding", self.padding, PADDINGS)
+        check_choice("activation", self.activation, ACTIVATIONS)
+        self._seeds = np.random.default_rng(self.seed)
+
+    def conv(
+        self, x: Any, filters: int, kernel_size: int, name: str, down: str | None = None
+    ) -> Any:
+        """Pad and convolve; `down` halves the size in the given way."""
+        if self.padding == "reflect" and kernel_size > 1:
+            pad = (kernel_size - 1) // 2
+            x = ReflectionPadding2D(pad, dtype=self.dtype, name=f"{name}_pad")(x)
+        elif kernel_size > 1:
+            x = layers.ZeroPadding2D(
+                (kernel_size - 1) // 2, dtype=self.dtype, name=f"{name}_pad"
+            )(x)
+        bound = float(1 / np.sqrt(kernel_size**2 * x.shape[-1]))
+        x = layers.Conv2D(
+            filters,
+            kernel_size,
+            strides=2 if down == "stride" else 1,
+            use_bias=self.use_bias,
+            kernel_initializer=self._uniform(bound),
+            bias_initializer=self._uniform(bound),
+            dtype=self.dtype,
+            name=f"{name}_conv",
+        )(x)
+        return x if down in (None, "stride") else self._halve(x, down, f"{name}_{down}")
+
+    def norm(self, x: Any, name: str) -> Any:
+        """Batch-normalise."""
+        return BatchNormalization(dtype=self.dtype, name=f"{name}_norm")(x)
+
+    def conv_norm_act(
+        self, x: Any, filters: int, kernel_size: int, name: str, down: str | None = None
+    ) -> Any:
+        """Convolve, normalise and activate."""
+        x = self.norm(self.conv(x, filters, kernel_size, name, down), name)
+        return self._activate(x, name)
+
+    def upsample(self, x: Any, interpolation: str, name: str) -> Any:
+        """Double height and width."""
+        return layers.UpSampling2D(
+            2, interpolation=interpolation, dtype=self.dtype, name=f"{name}_upsample"
+        )(x)
+
+    def concat(self, first: Any, second: Any, name: str) -> Any:
+        """Join two tensors along their channels."""
+        return layers.Concatenate(dtype=self.dtype, name=f"{name}_concat")(
+            [first, second]
+        )
+
+    def _activate(self, x: Any, name: str) -> Any:
+        if self.activation == "none":
+            return x
+        if self.activation == "leaky_relu":
+            return layers.LeakyReLU(0.2, dtype=self.dtype, name=f"{name}_act")(x)
+        return layers.Activation(
+            self.activation, dtype=self.dtype, name=f"{name}_act"
+        )(x)
+
+    def _halve(self, x: Any, down: str, name: str) -> Any:
+        if down == "avg":
+            return layers.AveragePooling2D(2, dtype=self.dtype, name=name)(x)
+        if down == "max":
+            return layers.MaxPooling2D(2, dtype=self.dtype, name=name)(x)
+        return LanczosDownsampling2D(down, dtype=self.dtype, name=name)(x)
+
+    def _uniform(self, bound: float) -> keras.initializers.Initializer:
+        seed = int(self._seeds.integers(2**31))
+        return keras.initializers.RandomUniform(-bound, bound, seed=seed)
+
+
+def check_choice(name: str, value: Any, choices: Sequence[Any]) -> Any:
+    """Return `value`, or raise ValueError unless it is one of `choices`."""
+    if value not in choices:
+        raise ValueError(
+            f"Expected {name} to be one of {', '.join(map(repr, choices))}. "
+            f"Received: {value!r}"
+        )
+    return value
+
+
+def per_scale(name: str, value: Any, scales: int) -> tuple[Any, ...]:
+    """Return one value per scale from a single value or a sequence of them.
+
+    Raises:
+        ValueError: if a sequence has another length than the number of scales.
+    """
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return (value,) * scales
+    if len(value) != scales:
+        raise ValueError(
+            f"Expected {name} as one value or one for each of {scales} scales. "
+            f"Received: {value!r}"
+        )
+    return tuple(value)

@@ -1,0 +1,34 @@
+"""Copies of networks: a user's own for one fit, and one in float32 for the export."""
+
+import keras
+
+
+def copy_for(model: keras.Model, shape: tuple[int, int, int]) -> keras.Model:
+    """Return a copy of a user's model, or raise unless it gives the right picture."""
+    if len(model.inputs) != 1 or len(model.input_shape) != 4:
+        raise ValueError(
+            "Expected a network with one input of shape (batch, height, width, "
+            f"channels). Received: {model.input_shape}"
+        )
+    if None in model.input_shape[1:] or tuple(model.output_shape[1:]) != shape:
+        raise ValueError(
+            f"Expected a network of fixed input size with an output of shape {shape}. "
+            f"Received: input {model.input_shape}, output {model.output_shape}"
+        )
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def in_float32(network: keras.Model) -> keras.Model:
+    """Return the network in float32 throughout, with the same weights."""
+
+    def as_float32(layer: keras.layers.Layer) -> keras.layers.Layer:
+        config = {**layer.get_config(), "dtype": "float32"}
+        return layer.__class__.from_config(config)
+
+    if all(layer.compute_dtype == "float32" for layer in network.layers):
+        return network
+    copy = keras.models.clone_model(network, clone_function=as_float32)
+    copy.set_weights(network.get_weights())
+    return copy

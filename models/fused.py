@@ -1,0 +1,135 @@
+"""Layers and updates that TensorFlow has as one operation and `keras.ops` as many.
+
+This is the one file of the networks that looks at the backend: on another backend than
+TensorFlow each piece falls back to what Keras itself does.
+"""
+
+from typing import Any
+
+import keras
+
+
+def _tensorflow() -> Any:
+    """Return the module tensorflow if it is Keras' backend, else None."""
+    if keras.config.backend() != "tensorflow":
+        return None
+    import tensorflow
+
+    return tensorflow
+
+
+@keras.saving.register_keras_serializable(package="keras_dip")
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Batch normalisation over [n, h, w, c] as one fused operation in training.
+
+    The same numbers as `keras.layers.BatchNormalization(epsilon=1e-5)`: biased variance
+    for the output and for the moving statistics. In a fit of one picture the batch
+    statistics are always used; `write_statistics` fixes them before an export.
+    """
+
+    def __init__(self, epsilon: float = 1e-5, **kwargs: Any) -> None:
+        """Take the arguments of Keras' layer; epsilon is PyTorch's by default."""
+        super().__init__(epsilon=epsilon, **kwargs)
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Normalise, with the batch's own statistics when training."""
+        tf = _tensorflow()
+        if tf is None or not training or mask is not None or self.axis not in (-1, 3):
+            return super().call(inputs, training=training, mask=mask)
+        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=inputs,
+            scale=self.gamma,
+            offset=self.beta,
+            mean=tf.zeros_like(self.gamma),
+            variance=tf.zeros_like(self.gamma),
+            epsilon=self.epsilon,
+            is_training=True,
+        )
+        if self.momentum < 1.0:
+            # The operation reports the unbiased variance; undo Bessel's correction.
+            count = tf.cast(tf.size(inputs) / inputs.shape[-1], variance.dtype)
+            self._move(self.moving_mean, mean)
+            self._move(self.moving_variance, variance * (count - 1) / count)
+        return outputs
+
+    def _move(self, average: Any, value: Any) -> None:
+        average.assign(average * self.momentum + value * (1.0 - self.momentum))
+
+
+def write_statistics(network: keras.Model, z: Any) -> None:
+    """Write the batch statistics of one pass of `z` into every batch normalisation.
+
+    Afterwards `network(z, training=False)` gives the picture that
+    `network(z, training=True)` gives, and the network can be exported.
+    """
+    layers = [
+        layer
+        for layer in _all_layers(network)
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    before = [layer.momentum for layer in layers]
+    try:
+        for layer in layers:
+            layer.momentum = 0.0
+        network(z, training=True)
+    finally:
+        for layer, momentum in zip(layers, before, strict=True):
+            layer.momentum = momentum
+
+
+def _all_layers(model: Any) -> list[Any]:
+    """Return the layers of a model and of the models nested in it."""
+    nested = [_all_layers(x) for x in model.layers if hasattr(x, "layers")]
+    return [*model.layers, *(layer for layers in nested for layer in layers)]
+
+
+@keras.saving.register_keras_serializable(package="keras_dip")
+class Adam(keras.optimizers.Adam):
+    """Adam with epsilon added to the corrected second moment's root, as PyTorch does.
+
+    Keras adds epsilon before the bias correction; with epsilon 1e-8 the first steps of
+    a fit then differ. One fused operation per variable in TensorFlow.
+    """
+
+    def __init__(
+        self, learning_rate: Any = 0.001, epsilon: float = 1e-8, **kwargs: Any
+    ) -> None:
+        """Take the arguments of Keras' Adam; epsilon is PyTorch's by default."""
+        super().__init__(learning_rate=learning_rate, epsilon=epsilon, **kwargs)
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update one variable (Kingma and Ba, 2015, algorithm 1)."""
+        ops = keras.ops
+        dtype = variable.dtype
+        step = ops.cast(self.iterations + 1, dtype)
+        rate = ops.cast(learning_rate, dtype)
+        beta_1_power = ops.power(ops.cast(self.beta_1, dtype), step)
+        beta_2_power = ops.power(ops.cast(self.beta_2, dtype), step)
+        epsilon = self.epsilon * ops.sqrt(1 - beta_2_power)
+        index = self._get_variable_index(variable)
+        momentum, velocity = self._momentums[index], self._velocities[index]
+        tf = _tensorflow()
+        if tf is not None:
+            tf.raw_ops.ResourceApplyAdam(
+                var=_handle(variable),
+                m=_handle(momentum),
+                v=_handle(velocity),
+                beta1_power=beta_1_power,
+                beta2_power=beta_2_power,
+                lr=rate,
+                beta1=self.beta_1,
+                beta2=self.beta_2,
+                epsilon=epsilon,
+                grad=ops.cast(gradient, dtype),
+            )
+            return
+        rate = rate * ops.sqrt(1 - beta_2_power) / (1 - beta_1_power)
+        self.assign_add(momentum, (gradient - momentum) * (1 - self.beta_1))
+        self.assign_add(velocity, (gradient * gradient - velocity) * (1 - self.beta_2))
+        self.assign_sub(variable, rate * momentum / (ops.sqrt(velocity) + epsilon))
+
+
+def _handle(variable: Any) -> Any:
+    """Return the resource of a Keras or a TensorFlow variable."""
+    inner = variable.value if isinstance(variable, keras.Variable) else variable
+    return inner.handle
