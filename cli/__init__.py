@@ -16,7 +16,7 @@ from keras_dip.cli.messages import Messages
 from keras_dip.errors import KerasDipError
 
 FAILED = 1
-INTERRUPTED = 130
+INTERRUPTED = 130  # what shells say of Ctrl-C: 128 + SIGINT
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -44,7 +44,7 @@ def _explain(error: BaseException, messages: Messages) -> int:
         _forget_stdout()
         return FAILED
     if any(isinstance(cause, KeyboardInterrupt) for cause in causes):
-        messages.error("stopped before there was anything to write.")
+        messages.error("stopped.")
         return INTERRUPTED
     if isinstance(error, click.ClickException):
         error.show()

@@ -156,7 +156,7 @@ def _task_option(option: Option) -> click.Option:
             show_default=True,
             help=option.help,
         )
-    kind: dict[str, click.ParamType] = {
+    kind: dict[str, click.ParamType[Any]] = {
         "int": click.INT,
         "float": click.FLOAT,
         "levels": click.FLOAT,

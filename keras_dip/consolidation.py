@@ -15,8 +15,8 @@ from keras import ops
 from keras_dip.fitting import PriorModel
 from keras_dip.models.fused import Adam
 
-STEPS = 100
-LEARNING_RATE = 0.003
+STEPS = 80
+LEARNING_RATE = 0.001
 
 
 def consolidate(network: keras.Model, z: np.ndarray, picture: np.ndarray) -> None:
@@ -30,7 +30,10 @@ def consolidate(network: keras.Model, z: np.ndarray, picture: np.ndarray) -> Non
 
     model = PriorModel(network, squared_error, z, {"picture": picture})
     rate = keras.optimizers.schedules.PolynomialDecay(LEARNING_RATE, STEPS, 0.0)
-    model.compile(optimizer=Adam(rate, beta_2=0.99), jit_compile=False)
+    optimizer = Adam(rate, beta_2=0.99)
+    # An optimizer built inside the train step makes TensorFlow trace that step twice.
+    optimizer.build(network.trainable_variables)
+    model.compile(optimizer=optimizer, jit_compile=False)
     try:
         model.take_steps(STEPS)
     except KeyboardInterrupt:

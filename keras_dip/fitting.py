@@ -2,7 +2,10 @@
 
 One step: jitter z afresh, run the network in training mode, compare the degraded output
 with the observation, follow the gradient with Adam, and keep a running average of the
-outputs (Ulyanov et al., IJCV 2020, section 4). z, the observation and the average are
+outputs (Ulyanov et al., IJCV 2020, section 4). Instead of jitter, Gaussian noise of known
+deviation s allows recorrupted pairs: with fresh noise e, the network sees the picture
+y + a s e and is compared with y - s e / a. The noises of the two are independent, so
+copying noise does not pay (Pang et al., CVPR 2021). z, the observation and the average are
 variables of the model, so that many steps run in one call of a `tf.function` and Python
 is needed only to report.
 """
@@ -30,6 +33,9 @@ class PriorModel(keras.Model):
         z: the fixed input, float32 [1, h, w, c].
         observed: name to float32 array; what the data term compares with.
         jitter: standard deviation of the noise added to z at each step.
+        recorruption: factor a of recorrupted pairs, 0 for none; the first channels of z
+            are then `observed["picture"]`.
+        sigma: deviation s of the noise in the picture, for recorrupted pairs.
         average: decay of the running average of outputs, 0 for the last output alone.
         average_from_first: start the average at the first output, uncorrected.
         seed: seed of the jitter.
@@ -43,6 +49,8 @@ class PriorModel(keras.Model):
         observed: dict[str, np.ndarray],
         *,
         jitter: float = 0.0,
+        recorruption: float = 0.0,
+        sigma: float = 0.0,
         average: float = 0.0,
         average_from_first: bool = False,
         seed: int = 0,
@@ -52,6 +60,8 @@ class PriorModel(keras.Model):
         self.network = network
         self.data_term = data_term
         self.jitter = jitter
+        self.recorruption = recorruption
+        self.sigma = sigma
         self.average = average
         self.average_from_first = average_from_first
         self.z = _variable(z, "z")
@@ -81,18 +91,32 @@ class PriorModel(keras.Model):
         return {"loss": self.last_loss.value}
 
     def _one_step(self, tf: Any, i: Any) -> list[Any]:
-        z = self.z.value
-        if self.jitter:
-            z = z + self.jitter * keras.random.normal(z.shape, seed=self.jitter_seed)
+        z, observed = self._draw()
         weights = self.network.trainable_variables
         with tf.GradientTape() as tape:
             output = self.network(z, training=True)
-            loss = self.data_term(output, self.observed)
+            loss = self.data_term(output, observed)
             scaled_loss = self.optimizer.scale_loss(loss)
         self.optimizer.apply(tape.gradient(scaled_loss, weights), weights)
         self._add_to_average(output)
         self.last_loss.assign(loss)
         return [i + 1]
+
+    def _draw(self) -> tuple[Any, dict[str, Any]]:
+        """Return z and the observation with the noise of this step."""
+        z, observed = self.z.value, dict(self.observed)
+        if self.jitter:
+            z = z + self.jitter * keras.random.normal(z.shape, seed=self.jitter_seed)
+        if self.recorruption:
+            *_, height, width, channels = self.output_sum.shape
+            rows, columns = (z.shape[1] - height) // 2, (z.shape[2] - width) // 2
+            shape = (*z.shape[:3], channels)
+            noise = self.sigma * keras.random.normal(shape, seed=self.jitter_seed)
+            inside = noise[:, rows : rows + height, columns : columns + width]
+            observed["picture"] = self.observed["picture"] - inside / self.recorruption
+            none = ops.zeros((*z.shape[:3], z.shape[3] - channels))
+            z = z + ops.concatenate([self.recorruption * noise, none], axis=-1)
+        return z, observed
 
     def _add_to_average(self, output: Any) -> None:
         decay = self.average

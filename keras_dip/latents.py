@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-KINDS = ("noise", "normal", "meshgrid", "fourier", "picture")
+KINDS = ("noise", "normal", "meshgrid", "fourier", "picture", "picture+noise")
 NOISE_HIGH = 0.1
 """Uniform noise is drawn from [0, 0.1), as published."""
 
@@ -19,14 +19,18 @@ class Latent:
     """z on its integer grid.
 
     `codes` is uint8 or uint16 of shape [1, h, w, c]; `scale` and `offset` are float32
-    of shape [c]. `contains_picture` says whether the degraded picture can be seen in z.
+    of shape [c].
     """
 
     kind: str
     codes: np.ndarray
     scale: np.ndarray
     offset: np.ndarray
-    contains_picture: bool = False
+
+    @property
+    def contains_picture(self) -> bool:
+        """Tell whether the degraded picture can be seen in z."""
+        return self.kind.startswith("picture")
 
     @property
     def values(self) -> np.ndarray:
@@ -47,9 +51,10 @@ def make_latent(
     Args:
         kind: "noise" is U[0, 0.1); "normal" is N(0, 1), cut at 4 deviations; "meshgrid"
             holds x and y in [0, 1]; "fourier" the sines and cosines of both at octaves
-            (Tancik et al., NeurIPS 2020); "picture" the given picture.
+            (Tancik et al., NeurIPS 2020); "picture" the given picture, and
+            "picture+noise" the picture followed by `channels` of uniform noise.
         size: height and width in pixels.
-        channels: number of channels; of no meaning for "picture".
+        channels: number of channels that are drawn; of no meaning for "picture".
         seed: seed of what is drawn.
         picture: [1, h, w, c] in [0, 1]; mirrored at its borders to reach `size`.
         picture_levels: 256 or 65536, the grid that the picture is stored on.
@@ -75,11 +80,31 @@ def make_latent(
     if kind == "picture" and picture is not None:
         codes = np.rint(_mirror_to(picture, size).clip(0, 1) * (picture_levels - 1))
         bits = 8 if picture_levels == 256 else 16
-        return _on_grid(kind, codes, bits, 1 / (picture_levels - 1), 0.0, True)
-    raise ValueError(
-        f"Expected a latent of {', '.join(KINDS)} (the last with a picture). "
-        f"Received: {kind!r}"
-    )
+        return _on_grid(kind, codes, bits, 1 / (picture_levels - 1), 0.0)
+    if kind == "picture+noise" and picture is not None:
+        first = make_latent("picture", size, 0, seed, picture, picture_levels)
+        return _joined(kind, first, make_latent("noise", size, channels, seed))
+    check_kind(kind)
+    raise ValueError(f"Expected a picture for the latent {kind!r}. Received: none")
+
+
+def check_kind(kind: str) -> None:
+    """Raise ValueError unless there is such a kind of z."""
+    if kind not in KINDS:
+        raise ValueError(
+            f"Expected a latent of {', '.join(KINDS)}. Received: {kind!r}"
+        )
+
+
+def latent_channels(kind: str, channels: int, picture: np.ndarray) -> int:
+    """Return how many channels z has when `channels` are to be drawn."""
+    fixed = {
+        "meshgrid": 2,
+        "picture": picture.shape[-1],
+        "picture+noise": picture.shape[-1] + channels,
+        "fourier": -(-channels // 4) * 4,
+    }
+    return fixed.get(kind, channels)
 
 
 def _on_grid(
@@ -88,7 +113,6 @@ def _on_grid(
     bits: int,
     scale: float,
     offset: float,
-    contains_picture: bool = False,
 ) -> Latent:
     channels = codes.shape[-1]
     return Latent(
@@ -96,7 +120,16 @@ def _on_grid(
         codes.astype("uint8" if bits == 8 else "uint16"),
         np.full(channels, scale, "float32"),
         np.full(channels, offset, "float32"),
-        contains_picture,
+    )
+
+
+def _joined(kind: str, first: Latent, second: Latent) -> Latent:
+    """Join two latents along their channels, on the wider integer type of the two."""
+    return Latent(
+        kind,
+        np.concatenate([first.codes, second.codes], axis=-1),
+        np.concatenate([first.scale, second.scale]),
+        np.concatenate([first.offset, second.offset]),
     )
 
 

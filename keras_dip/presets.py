@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import keras_dip.tasks as tasks
+from keras_dip.latents import check_kind
 
 DEFAULT = "fast"
 
@@ -19,7 +20,8 @@ class Settings:
     `jitter` is the standard deviation of the noise added to z afresh at every step;
     `average` the decay of the running average of outputs, 0 for none, corrected for its
     start at zero unless `average_from_first` lets it start at the first output, as the
-    reference does.
+    reference does. `recorruption` is the factor a of recorrupted pairs, 0 for none (see
+    `fitting.PriorModel`); z must then begin with the observed picture.
     """
 
     steps: int
@@ -30,6 +32,7 @@ class Settings:
     learning_rate: float = 0.01
     beta_2: float = 0.999
     jitter: float = 0.0
+    recorruption: float = 0.0
     average: float = 0.0
     average_from_first: bool = False
 
@@ -38,9 +41,14 @@ def resolve(task: tasks.Task, preset: str, **changes: Any) -> Settings:
     """Return the settings of a task's preset, with the changes that are not None.
 
     Raises:
-        ValueError: if the task has no such preset.
+        ValueError: if the task has no such preset, or there is no such latent.
     """
     settings = Settings(**task.preset_settings(preset))
     known = {f.name for f in fields(Settings)}
     given = {k: v for k, v in changes.items() if k in known and v is not None}
-    return replace(settings, **given)
+    settings = replace(settings, **given)
+    check_kind(settings.latent)
+    if settings.recorruption and settings.latent != "picture+noise":
+        # Without the picture in z there is nothing to recorrupt: the published jitter.
+        return replace(settings, recorruption=0.0, jitter=1 / 30)
+    return settings

@@ -26,7 +26,7 @@ from keras_dip.errors import FitError
 from keras_dip.fitting import PriorModel
 from keras_dip.history import HistoryRecorder
 from keras_dip.images import PictureType, as_picture
-from keras_dip.latents import Latent, make_latent
+from keras_dip.latents import Latent, latent_channels, make_latent
 from keras_dip.models.copies import copy_for, in_float32
 from keras_dip.models.fused import Adam, write_statistics
 from keras_dip.presets import DEFAULT, Settings, resolve
@@ -54,6 +54,8 @@ class DeepImagePrior:
         callbacks: Keras callbacks; an epoch is a report, every 50 steps.
         verbose: 1 prints a line per report on stderr, 0 nothing.
         device: "cpu" or "gpu"; None leaves it to TensorFlow.
+        latent: kind of z instead of the preset's: "noise", "normal", "meshgrid",
+            "fourier", "picture", "picture+noise", or a picture to be z itself.
         dtype_policy: "float32" or "mixed_bfloat16" (or another Keras policy).
         jit_compile: whether to compile the train step with XLA.
 
@@ -73,13 +75,15 @@ class DeepImagePrior:
         callbacks: Sequence[keras.callbacks.Callback] = (),
         verbose: int = 0,
         device: str | None = None,
+        latent: Any = None,
         dtype_policy: str = "float32",
         jit_compile: bool = False,
     ) -> None:
         """Check the arguments; nothing heavy happens before `fit`."""
         self.task = _task(task)
         self.network = network
-        if isinstance(network, str) and network not in models.names():
+        is_model = network is None or isinstance(network, keras.Model)
+        if not is_model and network not in models.names():
             raise ValueError(
                 f"Expected a network of {', '.join(models.names())}, or a keras.Model. "
                 f"Received: {network!r}"
@@ -89,14 +93,19 @@ class DeepImagePrior:
             self.task,
             preset,
             network=network if isinstance(network, str) else None,
+            latent=latent if latent is None or isinstance(latent, str) else "picture",
             steps=_positive_int("steps", steps),
             learning_rate=_positive("learning_rate", learning_rate),
         )
-        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        is_integer = isinstance(seed, (int, np.integer)) and not isinstance(seed, bool)
+        if not is_integer or seed < 0:
             raise ValueError(f"Expected seed as an integer >= 0. Received: {seed!r}")
         if device not in DEVICES:
             raise ValueError(f"Expected device 'cpu' or 'gpu'. Received: {device!r}")
-        self.seed = seed
+        self.seed = int(seed)
+        self.latent = None
+        if latent is not None and not isinstance(latent, str):
+            self.latent = as_picture(latent)[0][np.newaxis]
         self.callbacks = list(callbacks)
         self.verbose = verbose
         self.device = device
@@ -131,7 +140,7 @@ class DeepImagePrior:
         self, problem: tasks.Problem, kind: PictureType, target: np.ndarray | None
     ) -> Restoration:
         start = time.perf_counter()
-        model, latent = self._model(problem)
+        model, latent = self._model(problem, kind)
         observed = {k: ops.convert_to_tensor(x) for k, x in problem.observed.items()}
 
         def finish(x: Any) -> Any:
@@ -179,21 +188,24 @@ class DeepImagePrior:
             picture = np.concatenate([picture, kind.alpha[..., np.newaxis]], axis=-1)
         return picture, kind
 
-    def _model(self, problem: tasks.Problem) -> tuple[PriorModel, Latent]:
+    def _model(
+        self, problem: tasks.Problem, kind: PictureType
+    ) -> tuple[PriorModel, Latent]:
         """Build network, z and train step from the settings and the seed."""
         settings = self.settings
         network_seed, latent_seed, jitter_seed = (
             int(s) for s in np.random.SeedSequence(self.seed).generate_state(3) >> 1
         )
         network = self._network(problem, network_seed)
-        _, *size, channels = network.input_shape
-        latent = make_latent(settings.latent, tuple(size), channels, latent_seed)
+        latent = self._latent(problem, kind, network, latent_seed)
         model = PriorModel(
             network,
             self.task.data_term,
             latent.values,
             problem.observed,
             jitter=settings.jitter,
+            recorruption=settings.recorruption,
+            sigma=problem.sigma or 0.0,
             average=settings.average,
             average_from_first=settings.average_from_first,
             seed=jitter_seed,
@@ -213,12 +225,42 @@ class DeepImagePrior:
         return models.build(
             self.settings.network,
             (height, width),
-            input_channels=self.settings.latent_channels,
+            input_channels=latent_channels(
+                self.settings.latent, self.settings.latent_channels, self._given(problem)
+            ),
             output_channels=channels,
             seed=seed,
             dtype=self.dtype_policy,
             **self.settings.network_options,
         )
+
+    def _given(self, problem: tasks.Problem) -> np.ndarray:
+        """Return the picture that z may be made from, [1, h, w, c]."""
+        return problem.guess if self.latent is None else self.latent
+
+    def _latent(
+        self,
+        problem: tasks.Problem,
+        kind: PictureType,
+        network: keras.Model,
+        seed: int,
+    ) -> Latent:
+        """Draw z at the size, and for the channels, that the network takes."""
+        _, *size, channels = network.input_shape
+        given = self._given(problem)
+        name = self.settings.latent
+        drawn = channels - given.shape[-1] if name == "picture+noise" else channels
+        latent = None
+        if drawn > 0:
+            levels = 256 if kind.dtype == "uint8" else 65536
+            latent = make_latent(name, tuple(size), drawn, seed, given, levels)
+        if latent is None or latent.codes.shape[-1] != channels:
+            raise ValueError(
+                f"Expected a network whose input has room for z, {name!r} made from a "
+                f"picture of {given.shape[-1]} channels. Received: an input of "
+                f"{channels} channels. latent='noise' suits any number"
+            )
+        return latent
 
     def _callbacks(self, *ours: keras.callbacks.Callback) -> list[Any]:
         told = [ProgressCallback(PlainDisplay())] if self.verbose else []

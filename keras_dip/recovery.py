@@ -59,10 +59,12 @@ class Recovery(keras.callbacks.Callback):
         model: PriorModel = self.model
         loss = float(ops.convert_to_numpy(model.last_loss))
         limit = self._good_loss * 10 ** (DROP / 10)
-        is_good = math.isfinite(loss) and (loss <= limit or loss < 1e-12)
+        state = [ops.convert_to_numpy(v).copy() for v in model.state]
+        # The loss is the one before the last update, which may have ruined the weights.
+        is_finite = math.isfinite(loss) and all(np.isfinite(v).all() for v in state)
+        is_good = is_finite and (loss <= limit or loss < 1e-12)
         if is_good:
-            self._good_loss = loss
-            self._good_state = [ops.convert_to_numpy(v).copy() for v in model.state]
+            self._good_loss, self._good_state = loss, state
         elif self._good_state:
             step = model.step
             for variable, value in zip(model.state, self._good_state, strict=True):

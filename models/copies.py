@@ -2,13 +2,17 @@
 
 import keras
 
+from keras_dip.models.fused import all_layers
+
 
 def copy_for(model: keras.Model, shape: tuple[int, int, int]) -> keras.Model:
     """Return a copy of a user's model, or raise unless it gives the right picture."""
-    if len(model.inputs) != 1 or len(model.input_shape) != 4:
+    inputs = getattr(model, "inputs", None)  # a subclass of keras.Model has none
+    if not inputs or len(inputs) != 1 or len(inputs[0].shape) != 4:
+        received = f"inputs {[x.shape for x in inputs]}" if inputs else "a subclass"
         raise ValueError(
-            "Expected a network with one input of shape (batch, height, width, "
-            f"channels). Received: {model.input_shape}"
+            "Expected a functional keras.Model with one input of shape (batch, height, "
+            f"width, channels). Received: {received}"
         )
     if None in model.input_shape[1:] or tuple(model.output_shape[1:]) != shape:
         raise ValueError(
@@ -27,8 +31,10 @@ def in_float32(network: keras.Model) -> keras.Model:
         config = {**layer.get_config(), "dtype": "float32"}
         return layer.__class__.from_config(config)
 
-    if all(layer.compute_dtype == "float32" for layer in network.layers):
+    if all(layer.compute_dtype == "float32" for layer in all_layers(network)):
         return network
-    copy = keras.models.clone_model(network, clone_function=as_float32)
+    copy = keras.models.clone_model(
+        network, clone_function=as_float32, recursive=True
+    )
     copy.set_weights(network.get_weights())
     return copy

@@ -34,7 +34,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Normalise, with the batch's own statistics when training."""
         tf = _tensorflow()
-        if tf is None or not training or mask is not None or self.axis not in (-1, 3):
+        is_plain = mask is None and self.center and self.scale
+        is_nhwc = len(inputs.shape) == 4 and self.axis in (-1, 3)
+        if tf is None or not (training and is_plain and is_nhwc):
             return super().call(inputs, training=training, mask=mask)
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs,
@@ -64,7 +66,7 @@ def write_statistics(network: keras.Model, z: Any) -> None:
     """
     layers = [
         layer
-        for layer in _all_layers(network)
+        for layer in all_layers(network)
         if isinstance(layer, keras.layers.BatchNormalization)
     ]
     before = [layer.momentum for layer in layers]
@@ -77,9 +79,9 @@ def write_statistics(network: keras.Model, z: Any) -> None:
             layer.momentum = momentum
 
 
-def _all_layers(model: Any) -> list[Any]:
+def all_layers(model: Any) -> list[Any]:
     """Return the layers of a model and of the models nested in it."""
-    nested = [_all_layers(x) for x in model.layers if hasattr(x, "layers")]
+    nested = [all_layers(x) for x in model.layers if hasattr(x, "layers")]
     return [*model.layers, *(layer for layers in nested for layer in layers)]
 
 
@@ -96,6 +98,8 @@ class Adam(keras.optimizers.Adam):
     ) -> None:
         """Take the arguments of Keras' Adam; epsilon is PyTorch's by default."""
         super().__init__(learning_rate=learning_rate, epsilon=epsilon, **kwargs)
+        if self.amsgrad:
+            raise ValueError("Expected Adam without amsgrad. Received: amsgrad=True")
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update one variable (Kingma and Ba, 2015, algorithm 1)."""

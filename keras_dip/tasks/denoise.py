@@ -1,8 +1,18 @@
 """Denoising: A is the identity, and the fit has to stop before it learns the noise."""
 
+from dataclasses import replace
 from typing import Any
 
-from keras_dip.tasks.base import Declaration, Option, Task, check_positive_number
+import numpy as np
+
+from keras_dip.metrics import noise_sigma
+from keras_dip.tasks.base import (
+    Declaration,
+    Option,
+    Problem,
+    Task,
+    check_positive_number,
+)
 
 DECLARATION = Declaration(
     name="denoise",
@@ -12,7 +22,8 @@ DECLARATION = Declaration(
         Option(
             "sigma",
             "levels",
-            "Standard deviation of the noise, in 8-bit grey levels (0 to 255).",
+            "Standard deviation of the noise, in 8-bit grey levels (0 to 255). "
+            "Estimated when not given.",
         ),
     ),
     presets={
@@ -20,13 +31,14 @@ DECLARATION = Declaration(
             "network_options": {
                 "down_channels": (16, 64, 64, 64, 64),
                 "up_channels": (16, 64, 64, 64, 64),
-                "skip_channels": (4, 4, 4, 4, 4),
+                "skip_channels": (16, 16, 16, 16, 16),
                 "upsampling": "nearest",
             },
-            "latent_channels": 8,
+            "latent": "picture+noise",
+            "latent_channels": 5,
             "beta_2": 0.99,
-            "steps": 1000,
-            "jitter": 1 / 30,
+            "steps": 500,
+            "recorruption": 0.5,
             "average": 0.99,
         },
         "paper": {
@@ -58,6 +70,11 @@ class Denoise(Task):
         if sigma is not None:
             sigma = check_positive_number(sigma, "sigma (in units of [0, 1])", 1.0)
         self.sigma = sigma
+
+    def prepare(self, picture: np.ndarray) -> Problem:
+        """Return the problem with the given or the estimated noise level."""
+        sigma = noise_sigma(picture) if self.sigma is None else self.sigma
+        return replace(super().prepare(picture), sigma=sigma)
 
     def preset_settings(self, preset: str) -> dict[str, Any]:
         """Return the preset's settings; `paper` depends on a given sigma."""

@@ -79,10 +79,10 @@ DECLARATION = Declaration(
 class Inpaint(Task):
     """Fill missing pixels; `mask` is True (or 1, or white) where a pixel is known.
 
-    `mask` is [h, w] for all channels at once or [h, w, c] for each; a float or integer
-    mask counts as known above half of its range. Without a mask the last channel of a
-    2- or 4-channel picture (its alpha) is used. `keep_known` pastes the known pixels
-    of the input into the result, where the network's output only resembles them.
+    `mask` is [h, w] for all channels at once or [h, w, c] for each; a mask of numbers
+    counts as known above half of its range. Without a mask the last channel of a 2- or
+    4-channel picture (its alpha) is used. `keep_known` pastes the known pixels of the
+    input into the result, where the network's output only resembles them.
 
     Raises:
         ValueError: if the mask has another size than the picture, or no known pixel.
@@ -166,9 +166,10 @@ def _as_known(mask: Any) -> np.ndarray:
                 "Expected a mask of booleans or finite numbers. "
                 f"Received: dtype {array.dtype}"
             )
-        # 0/1 masks occur in every dtype; only larger integers are on a grey scale.
-        scale = np.iinfo(array.dtype).max if array.dtype.kind in "ui" else 1
-        array = array > (scale / 2 if array.max() > 1 else 0.5)
+        # 0/1 masks occur in every dtype, 0/255 in wide ones too: np.where gives int64.
+        is_grey_scale = array.dtype in (np.uint8, np.uint16)
+        highest = np.iinfo(array.dtype).max if is_grey_scale else array.max()
+        array = array > (highest / 2 if array.max() > 1 else 0.5)
     return array[..., np.newaxis] if array.ndim == 2 else array
 
 

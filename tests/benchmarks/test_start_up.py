@@ -10,7 +10,7 @@ pytestmark = pytest.mark.benchmark(group="start-up")
 
 @pytest.mark.parametrize("arguments", ["--version", "--help", "denoise --help"])
 def test_start_up(benchmark, arguments, tmp_path):
-    code = "from keras_dip.cli import main; main()"
+    code = "import sys; from keras_dip.cli import main; sys.exit(main())"
     command = [sys.executable, "-c", code, *arguments.split()]
 
     def start() -> int:

@@ -3,9 +3,14 @@
 import fnmatch
 import os
 import re
+import shlex
 from pathlib import Path
 
+import click
 import pytest
+
+import keras_dip
+from keras_dip.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -30,10 +35,17 @@ def test_python_of_the_readme_compiles(number):
 
 
 def test_readme_imports_public_names():
-    import keras_dip
-
     (names,) = re.findall(r"^from keras_dip import (.*)$", README, flags=re.MULTILINE)
     assert set(names.split(", ")) <= set(keras_dip.__all__)
+
+
+@pytest.mark.parametrize("line", re.findall(r"^keras-dip .*$", README, flags=re.M))
+def test_command_of_the_readme_is_one_of_ours(line):
+    verb, *arguments = shlex.split(line, comments=True)[1:]
+    context = click.Context(app)
+    command = app.get_command(context, verb)
+    assert command is not None
+    command.make_parser(context).parse_args(arguments)  # raises on an unknown option
 
 
 def test_links_of_the_documentation_lead_to_files():

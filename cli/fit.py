@@ -1,0 +1,82 @@
+"""One fit as the command line runs it: quiet, with progress, and never in vain."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from keras_dip import tasks
+from keras_dip.cli.messages import Messages
+from keras_dip.cli.progress import display_for
+from keras_dip.errors import KerasDipError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from keras_dip.restoration import Restoration
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The best picture of a fit, and what ended the fit early if something broke."""
+
+    restoration: Restoration
+    error: Exception | None = None
+
+
+def make_task(name: str, options: dict[str, Any]) -> tasks.Task:
+    """Build a task; values that it refuses are wrong usage."""
+    try:
+        return tasks.get(name)(**options)
+    except (TypeError, ValueError) as error:
+        raise click.UsageError(str(error)) from error
+
+
+def fit(
+    task: tasks.Task,
+    picture: np.ndarray,
+    *,
+    reference: np.ndarray | None = None,
+    settings: dict[str, Any],
+    messages: Messages,
+) -> Outcome:
+    """Fit a network to a picture and show how far it is.
+
+    Args:
+        task: What to restore.
+        picture: The picture, in the integers of its file.
+        reference: The undamaged picture, for the PSNR.
+        settings: Arguments of `DeepImagePrior`; those that are None are left out.
+        messages: Where to speak.
+    """
+    _hush_tensorflow(messages)
+    display = display_for(messages, task.name.replace("_", "-"))
+    # Standard output may be the picture: whatever prints there now is moved away.
+    with display, contextlib.redirect_stdout(sys.stderr):
+        from keras_dip.prior import DeepImagePrior
+        from keras_dip.progress import ProgressCallback
+
+        given = {name: value for name, value in settings.items() if value is not None}
+        try:
+            prior = DeepImagePrior(task, callbacks=[ProgressCallback(display)], **given)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+        try:
+            return Outcome(prior.fit(picture, reference=reference))
+        except Exception as error:
+            if prior.restoration is not None:
+                return Outcome(prior.restoration, error)
+            if isinstance(error, ValueError):  # the picture or reference was refused
+                raise KerasDipError(str(error)) from error
+            raise
+
+
+def _hush_tensorflow(messages: Messages) -> None:
+    """Keep TensorFlow's log off the terminal; to be set before it is imported."""
+    if not messages.verbose:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -1,0 +1,190 @@
+"""How far a fit is: one live line on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections import deque
+from typing import Any, Protocol
+
+from keras_dip.cli.messages import Messages
+
+STARTING = "starting TensorFlow"
+SECONDS_BETWEEN_LINES = 10.0
+REPORTS_IN_PACE = 20
+
+
+class Display(Protocol):
+    """What shows the progress of a fit; used as a context around everything slow."""
+
+    def __enter__(self) -> Display:
+        """Appear, before there is anything to count."""
+
+    def __exit__(self, *error: object) -> None:
+        """Disappear, whatever happened."""
+
+    def start(self, total_steps: int) -> None:
+        """Begin; so many steps are planned."""
+
+    def update(self, step: int, logs: dict[str, Any]) -> None:
+        """Show a report: `loss`, `seconds`, and `psnr` when it is known."""
+
+    def stop(self) -> None:
+        """End."""
+
+
+def display_for(messages: Messages, title: str) -> Display:
+    """Return the display that suits standard error and the volume asked for."""
+    if messages.quiet:
+        return Silence()
+    # A dumb terminal cannot go back to the start of its line.
+    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        return LiveLine(title)
+    return PlainLines(messages, title)
+
+
+class Status:
+    """The words about a fit: step, loss, PSNR when known, rate and time left.
+
+    The rate is that of the last reports, so that the slow first step, which builds the
+    graph, and a machine that became busy do not spoil the forecast.
+    """
+
+    def __init__(self, total_steps: int) -> None:
+        """Begin a fit of so many steps."""
+        self.total_steps = total_steps
+        self._seen: deque[tuple[int, float]] = deque(maxlen=REPORTS_IN_PACE)
+
+    def words(self, step: int, logs: dict[str, Any]) -> str:
+        """Return a report in words, and remember it for the rate."""
+        self._seen.append((step, float(logs["seconds"])))
+        parts = [f"step {step}/{self.total_steps}", f"loss {float(logs['loss']):.3g}"]
+        psnr = float(logs.get("psnr", math.nan))
+        if not math.isnan(psnr):
+            parts.append(f"PSNR {psnr:.2f} dB")
+        rate = self._rate()
+        if rate:
+            parts.append(f"{rate:.3g} steps/s")
+            parts.append(f"{clock((self.total_steps - step) / rate)} left")
+        return "  ".join(parts)
+
+    def _rate(self) -> float | None:
+        (first, since), (last, until) = self._seen[0], self._seen[-1]
+        return (last - first) / (until - since) if until > since else None
+
+
+class LiveLine:
+    """A bar and the status on one line that is drawn again and again (rich)."""
+
+    def __init__(self, title: str) -> None:
+        """Prepare the line."""
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+        from rich.table import Column
+
+        self._title = title
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=4)),
+            TextColumn(
+                "{task.fields[status]}",
+                markup=False,
+                table_column=Column(no_wrap=True, overflow="ellipsis"),
+            ),
+            console=Console(stderr=True),
+            transient=True,  # the summary takes the line's place
+            expand=True,
+            redirect_stdout=False,  # it may carry a picture
+        )
+        self._line = self._progress.add_task(title, total=None, status=STARTING)
+        self._status = Status(0)
+
+    def __enter__(self) -> LiveLine:
+        """Show the line."""
+        self._progress.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Remove the line."""
+        self._progress.stop()
+
+    def start(self, total_steps: int) -> None:
+        """Begin to count."""
+        self._status = Status(total_steps)
+        self._progress.update(self._line, total=total_steps, status="first steps")
+
+    def update(self, step: int, logs: dict[str, Any]) -> None:
+        """Move the bar and renew the words."""
+        status = self._status.words(step, logs)
+        self._progress.update(self._line, completed=step, status=status)
+
+    def stop(self) -> None:
+        """Say what happens between the last step and the result."""
+        self._progress.update(self._line, status="finishing")
+
+
+class PlainLines:
+    """A line at the start, every ten seconds, and at the end, for logs and pipes."""
+
+    def __init__(self, messages: Messages, title: str) -> None:
+        """Prepare."""
+        self._messages = messages
+        self._title = title
+        self._status = Status(0)
+        self._said_at = -math.inf
+        self._unsaid: str | None = None
+
+    def __enter__(self) -> PlainLines:
+        """Say that something begins."""
+        self._messages.note(f"{self._title}: {STARTING}")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Say the last report, if that was not done yet."""
+        self.stop()
+
+    def start(self, total_steps: int) -> None:
+        """Begin to count."""
+        self._status = Status(total_steps)
+
+    def update(self, step: int, logs: dict[str, Any]) -> None:
+        """Say a report, unless one was said just before."""
+        self._unsaid = self._status.words(step, logs)
+        if logs["seconds"] - self._said_at >= SECONDS_BETWEEN_LINES:
+            self._said_at = logs["seconds"]
+            self.stop()
+
+    def stop(self) -> None:
+        """Say the last report."""
+        if self._unsaid is not None:
+            self._messages.note(f"{self._title}: {self._unsaid}")
+        self._unsaid = None
+
+
+class Silence:
+    """Shows nothing."""
+
+    def __enter__(self) -> Silence:
+        """Do nothing."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Do nothing."""
+
+    def start(self, total_steps: int) -> None:
+        """Do nothing."""
+
+    def update(self, step: int, logs: dict[str, Any]) -> None:
+        """Do nothing."""
+
+    def stop(self) -> None:
+        """Do nothing."""
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as people read it: 0:07, 12:30, 1:02:03."""
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,127 @@
+"""Give the picture of an ONNX file again, with numpy and onnxruntime only.
+
+The file holds the network and its input z: running it without any input is the whole
+of it. Feeding another z shows what the fitted network makes of that.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_dip.errors import KerasDipError
+from keras_dip.onnx_io.metadata import decode
+from keras_dip.onnx_io.opset import opset_of
+
+OUTPUT = "image"
+
+
+def regenerate(
+    path: str | os.PathLike[str], *, z: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the picture that an ONNX file stands for.
+
+    Args:
+        path: A file written by `Restoration.export` or `keras-dip --onnx`.
+        z: Another input in place of the stored one, of its shape and dtype (`info`
+            tells both).
+
+    Returns:
+        float32 in [0, 1], [H, W] or [H, W, C] as the restored picture was.
+
+    Raises:
+        KerasDipError: If the file is not one of ours or cannot be run, or z does not
+            fit it.
+    """
+    session, fields = _open(path)
+    feeds = {}
+    if z is not None:
+        shape, dtype = _z_type(session)
+        if list(z.shape) != shape or z.dtype.name != dtype:
+            raise KerasDipError(
+                f"Expected z of shape {shape} and dtype {dtype}. "
+                f"Received: shape {list(z.shape)}, dtype {z.dtype.name}."
+            )
+        feeds["z"] = z
+    try:
+        (image,) = session.run([OUTPUT], feeds)
+        picture: np.ndarray = image.reshape(fields["shape"])
+    except Exception as error:
+        raise _unusable(path, "cannot be run", error) from error
+    return picture
+
+
+def info(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return what an ONNX file says about its restoration.
+
+    Returns:
+        The fields of `keras_dip.onnx_io.metadata`, and `z_shape`, `z_dtype`,
+        `image_shape` (as the graph has it, [1, H, W, C]), `opset`, `file_size` (bytes).
+
+    Raises:
+        KerasDipError: If the file is not one of ours.
+    """
+    session, fields = _open(path)
+    z_shape, z_dtype = _z_type(session)
+    return {
+        **fields,
+        "z_shape": z_shape,
+        "z_dtype": z_dtype,
+        "image_shape": list(session.get_outputs()[0].shape),
+        "opset": opset_of(path),
+        "file_size": Path(path).stat().st_size,
+    }
+
+
+def _open(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
+    """Load a file; return its session and its metadata."""
+    if not Path(path).is_file():
+        what = "a folder" if Path(path).is_dir() else "which does not exist"
+        raise KerasDipError(
+            f"Expected an ONNX file. Received: {os.fspath(path)!r}, {what}."
+        )
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    # An input that has a default is what we want; onnxruntime would warn about it.
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(
+            os.fspath(path), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:
+        # onnxruntime has one exception class for each way a file can be bad.
+        raise _unusable(path, "is not ONNX, or damaged", error) from error
+    try:
+        fields = decode(session.get_modelmeta().custom_metadata_map)
+    except KerasDipError as error:
+        raise KerasDipError(f"{os.fspath(path)}: {error}") from error
+    names = [entry.name for entry in session.get_outputs()]
+    if names != [OUTPUT] or session.get_inputs():
+        raise KerasDipError(
+            f"Expected a file whose only output is {OUTPUT!r} and which needs no input."
+            f" Received: {os.fspath(path)!r}."
+        )
+    return session, fields
+
+
+def _z_type(session: Any) -> tuple[list[int], str]:
+    """Return shape and dtype of z, an input with a default."""
+    for entry in session.get_overridable_initializers():
+        if entry.name == "z":
+            dtype = entry.type.removeprefix("tensor(").removesuffix(")")
+            return list(entry.shape), {"float": "float32"}.get(dtype, dtype)
+    raise KerasDipError("Expected a file with an input z. Received: one without.")
+
+
+def _unusable(
+    path: str | os.PathLike[str], problem: str, error: Exception
+) -> KerasDipError:
+    first_line = str(error).partition("\n")[0]
+    return KerasDipError(
+        "Expected an ONNX file written by keras_dip. "
+        f"Received: {os.fspath(path)!r}, which {problem} ({first_line})."
+    )

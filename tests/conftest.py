@@ -1,0 +1,53 @@
+"""Pictures and networks that many tests share; Keras is imported only where used."""
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def scene():
+    """Draw float32 pictures in [0, 1]: smooth waves and one edge, noisy if asked."""
+
+    def draw(height, width, channels=None, *, noise=0.0, seed=1):
+        y, x = np.mgrid[0:height, 0:width] / max(height, width)
+        layers = [0.5 + 0.3 * np.sin((3 + i) * x + 2 * y) for i in range(channels or 1)]
+        picture = np.stack(layers, axis=-1)
+        picture[: height // 2, : width // 2] *= 0.6
+        generator = np.random.default_rng(seed)
+        picture += noise * generator.standard_normal(picture.shape)
+        picture = picture.clip(0, 1).astype("float32")
+        return picture[..., 0] if channels is None else picture
+
+    return draw
+
+
+@pytest.fixture
+def tiny_network():
+    """Build networks of one hidden layer, from z of two channels to a picture.
+
+    Its train step is traced in a fraction of a second; it has all that a fit, a
+    recovery or an export can stumble over: batch statistics, biases and a sigmoid.
+    """
+    import keras
+
+    from keras_dip.models.fused import BatchNormalization
+
+    def build(height, width, channels=3, *, inputs=2, dtype=None, seed=0):
+        uniform = keras.initializers.RandomUniform(-0.3, 0.3, seed=seed)
+        z = keras.Input((height, width, inputs), name="z")
+        x = keras.layers.Conv2D(
+            6, 3, padding="same", kernel_initializer=uniform, dtype=dtype, name="hidden"
+        )(z)
+        x = BatchNormalization(dtype=dtype, name="norm")(x)
+        x = keras.layers.LeakyReLU(0.2, dtype=dtype)(x)
+        image = keras.layers.Conv2D(
+            channels,
+            1,
+            activation="sigmoid",
+            kernel_initializer=uniform,
+            dtype="float32",
+            name="output",
+        )(x)
+        return keras.Model(z, image, name="tiny")
+
+    return build
