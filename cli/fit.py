@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,12 +55,12 @@ def fit(
         settings: Arguments of `DeepImagePrior`; those that are None are left out.
         messages: Where to speak.
     """
-    _hush_tensorflow(messages)
     display = display_for(messages, task.name.replace("_", "-"))
     # Standard output may be the picture: whatever prints there now is moved away.
     with display, contextlib.redirect_stdout(sys.stderr):
-        from keras_dip.prior import DeepImagePrior
-        from keras_dip.progress import ProgressCallback
+        with _hushed_tensorflow(messages):
+            from keras_dip.prior import DeepImagePrior
+            from keras_dip.progress import ProgressCallback
 
         given = {name: value for name, value in settings.items() if value is not None}
         try:
@@ -76,7 +77,23 @@ def fit(
             raise
 
 
-def _hush_tensorflow(messages: Messages) -> None:
-    """Keep TensorFlow's log off the terminal; to be set before it is imported."""
-    if not messages.verbose:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+@contextlib.contextmanager
+def _hushed_tensorflow(messages: Messages) -> Iterator[None]:
+    """Keep TensorFlow's log off the terminal while it is imported.
+
+    TF_CPP_MIN_LOG_LEVEL silences most of it; but what TensorFlow 2.21 says before its
+    logging is set up goes to file descriptor 2 whatever that says.
+    """
+    if messages.verbose:
+        yield
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(nowhere)

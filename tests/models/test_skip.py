@@ -29,8 +29,9 @@ def layers_of(network, kind):
     return [layer for layer in network.layers if isinstance(layer, kind)]
 
 
-@pytest.mark.parametrize("size", [(8, 8), (9, 8), (13, 20), (31, 17), (32, 32)])
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("size", "channels"), [((8, 8), 3), ((9, 8), 1), ((31, 17), 5), ((32, 32), 1)]
+)
 def test_any_size(run_model_test, size, channels):
     run_model_test(build_skip, size, channels=channels, **SMALL)
 
@@ -126,11 +127,11 @@ def test_biases_only_where_asked_for():
 
 def test_the_picture_is_the_middle_of_what_the_network_runs_on():
     whole = build_skip((32, 40), **SMALL)
-    part = build_skip((29, 35), **SMALL)
+    part = build_skip((29, 38), **SMALL)
     assert part.input_shape == whole.input_shape
     part.set_weights(whole.get_weights())
     z = np.random.default_rng(1).uniform(size=(1, 32, 40, 4)).astype("float32")
-    expected = whole(z, training=True)[:, 1:30, 2:37]
+    expected = whole(z, training=True)[:, 1:30, 1:39]
     np.testing.assert_array_equal(part(z, training=True), expected)
 
 

@@ -1,0 +1,223 @@
+"""Fused batch normalisation, frozen statistics, and Adam as PyTorch has it."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_dip.models import fused
+from keras_dip.models.fused import Adam, BatchNormalization, write_statistics
+
+
+def draw(*shape, seed=0):
+    values = np.random.default_rng(seed).normal(0.3, 2.0, shape)
+    return (values * np.linspace(0.5, 2, shape[-1])).astype("float32")
+
+
+@pytest.fixture(params=["tensorflow", "another backend"])
+def any_backend(request, monkeypatch):
+    """Run with the fused operations, and with what any backend has."""
+    if request.param != "tensorflow":
+        monkeypatch.setattr(fused, "_tensorflow", lambda: None)
+
+
+def make_norm(kind, x, **options):
+    """Return a built layer with a scale and an offset of its own per channel."""
+    layer = kind(**options)
+    layer.build(x.shape)
+    for i, weight in enumerate((layer.gamma, layer.beta)):
+        if weight is not None:
+            weight.assign(draw(*weight.shape, seed=10 + i))
+    return layer
+
+
+@pytest.mark.parametrize("shape", [(1, 6, 5, 4), (3, 2, 2, 1), (1, 1, 2, 7)])
+def test_training_gives_what_keras_gives(any_backend, shape):
+    x = draw(*shape)
+    ours = make_norm(BatchNormalization, x, momentum=0.9)
+    theirs = make_norm(keras.layers.BatchNormalization, x, epsilon=1e-5, momentum=0.9)
+    for _ in range(3):
+        np.testing.assert_allclose(
+            ours(x, training=True), theirs(x, training=True), rtol=1e-4, atol=1e-4
+        )
+    # Biased variance in the moving statistics too.
+    np.testing.assert_allclose(ours.moving_mean, theirs.moving_mean, rtol=1e-5)
+    np.testing.assert_allclose(ours.moving_variance, theirs.moving_variance, rtol=1e-5)
+    np.testing.assert_allclose(ours(x), theirs(x), rtol=1e-5, atol=1e-5)
+
+
+def test_gradients_are_those_of_keras():
+    import tensorflow as tf
+
+    x = tf.Variable(draw(1, 6, 5, 4))
+    target = draw(1, 6, 5, 4, seed=1)
+    gradients = []
+    for kind in (BatchNormalization, keras.layers.BatchNormalization):
+        layer = make_norm(kind, x, epsilon=1e-5)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.square(layer(x, training=True) - target))
+        weights = [x, layer.gamma.value, layer.beta.value]
+        gradients.append(tape.gradient(loss, weights))
+    for ours, theirs in zip(*gradients, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-3)
+
+
+def test_one_operation_does_it():
+    import tensorflow as tf
+
+    x = draw(1, 6, 5, 4)
+    layer = make_norm(BatchNormalization, x)
+    traced = tf.function(lambda: layer(x, training=True)).get_concrete_function()
+    kinds = {operation.type for operation in traced.graph.get_operations()}
+    assert "FusedBatchNormV3" in kinds
+
+
+def test_epsilon_is_pytorchs_and_counts():
+    x = np.full((1, 4, 4, 2), 0.5, "float32")
+    x[0, 0, 0] = 0.51
+    ours = BatchNormalization()(x, training=True)
+    expected = (x - x.mean(axis=(0, 1, 2))) / np.sqrt(x.var(axis=(0, 1, 2)) + 1e-5)
+    np.testing.assert_allclose(ours, expected, rtol=1e-3)
+    assert not np.allclose(expected, keras.layers.BatchNormalization()(x, training=True))
+
+
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [
+        ((1, 6, 5, 4), {"scale": False}),
+        ((1, 6, 5, 4), {"center": False}),
+        ((1, 6, 5, 4), {"axis": 1}),
+        ((8, 3), {}),
+        ((2, 6, 3), {}),
+    ],
+    ids=str,
+)
+def test_what_the_operation_cannot_do_is_left_to_keras(shape, options):
+    x = draw(*shape)
+    ours = make_norm(BatchNormalization, x, **options)
+    theirs = make_norm(
+        keras.layers.BatchNormalization, x, epsilon=1e-5, **options
+    )
+    np.testing.assert_allclose(ours(x, training=True), theirs(x, training=True))
+
+
+def test_a_low_precision_input_stays_low_and_the_statistics_high():
+    x = draw(1, 16, 16, 4)
+    layer = make_norm(BatchNormalization, x, dtype="mixed_bfloat16", momentum=0.0)
+    output = layer(x, training=True)
+    assert output.dtype == "bfloat16"
+    exact = make_norm(BatchNormalization, x, momentum=0.0)(x, training=True)
+    output = keras.ops.convert_to_numpy(keras.ops.cast(output, "float32"))
+    np.testing.assert_allclose(output, exact, atol=0.2)
+    assert layer.moving_variance.dtype == "float32"
+    np.testing.assert_allclose(layer.moving_mean, x.mean(axis=(0, 1, 2)), atol=0.02)
+
+
+def network_of_norms(nested):
+    norm = keras.layers.BatchNormalization if nested else BatchNormalization
+    z = keras.Input((8, 6, 3))
+    x = keras.layers.Conv2D(4, 3, padding="same")(z)
+    x = norm(momentum=0.7)(x)
+    x = keras.layers.LeakyReLU(0.2)(x)
+    if nested:
+        inner = keras.Input((8, 6, 4))
+        x = keras.Model(inner, BatchNormalization(name="inner")(inner))(x)
+    x = keras.layers.Conv2D(2, 1)(x)
+    return keras.Model(z, BatchNormalization(name="last")(x))
+
+
+@pytest.mark.parametrize("nested", [False, True], ids=["flat", "nested, Keras' own"])
+def test_written_statistics_make_inference_the_training_picture(nested):
+    network, z = network_of_norms(nested), draw(1, 8, 6, 3)
+    network(draw(1, 8, 6, 3, seed=9) + 4, training=True)
+    training = network(z, training=True)
+    before = keras.ops.convert_to_numpy(network(z, training=False))
+    assert np.abs(before - training).max() > 0.1
+    write_statistics(network, z)
+    np.testing.assert_allclose(network(z, training=False), training, atol=1e-4)
+    # The momentum is what it was.
+    assert network.get_layer("last").momentum == 0.99
+    norms = [x for x in network.layers if hasattr(x, "momentum")]
+    assert norms[0].momentum == 0.7
+
+
+def test_the_momentum_comes_back_after_an_error():
+    network = network_of_norms(False)
+    with pytest.raises(Exception, match="shape"):
+        write_statistics(network, draw(1, 8, 6, 5))
+    assert network.get_layer("last").momentum == 0.99
+
+
+def adam_of_pytorch(weight, gradients, rate, betas, epsilon):
+    """Return the weight after each step: Kingma and Ba, 2015, algorithm 1."""
+    weight, m, v, path = weight.astype("float64"), 0.0, 0.0, []
+    for t, gradient in enumerate(np.asarray(gradients, "float64"), start=1):
+        m = betas[0] * m + (1 - betas[0]) * gradient
+        v = betas[1] * v + (1 - betas[1]) * gradient**2
+        corrected = v / (1 - betas[1] ** t)
+        weight = weight - rate * (m / (1 - betas[0] ** t)) / (
+            np.sqrt(corrected) + epsilon
+        )
+        path.append(weight)
+    return np.array(path)
+
+
+def steps_of(optimizer, weight, gradients):
+    variable = keras.Variable(weight)
+    path = []
+    for gradient in gradients:
+        optimizer.apply([keras.ops.convert_to_tensor(gradient)], [variable])
+        path.append(variable.numpy())
+    return np.array(path)
+
+
+# Gradients around epsilon show where epsilon is added.
+@pytest.mark.parametrize("size_of_gradients", [1.0, 1e-4, 1e-7])
+@pytest.mark.parametrize("betas", [(0.9, 0.999), (0.8, 0.99)])
+def test_adam_is_pytorchs(any_backend, size_of_gradients, betas):
+    generator = np.random.default_rng(4)
+    weight = generator.normal(size=(3, 5)).astype("float32")
+    gradients = generator.normal(size=(6, 3, 5)).astype("float32") * size_of_gradients
+    expected = adam_of_pytorch(weight, gradients, 0.01, betas, 1e-8)
+    ours = steps_of(Adam(0.01, beta_1=betas[0], beta_2=betas[1]), weight, gradients)
+    np.testing.assert_allclose(ours, expected, rtol=0, atol=2e-6)
+
+
+def test_keras_own_adam_would_not_pass():
+    gradients = np.full((3, 1), 1e-7, "float32")
+    weight = np.zeros(1, "float32")
+    expected = adam_of_pytorch(weight, gradients, 0.01, (0.9, 0.999), 1e-8)
+    keras_own = keras.optimizers.Adam(0.01, epsilon=1e-8)
+    assert np.abs(steps_of(keras_own, weight, gradients) - expected).max() > 1e-3
+
+
+def test_adam_follows_a_schedule_in_a_graph():
+    import tensorflow as tf
+
+    rates = [0.1, 0.05, 0.0]
+    schedule = keras.optimizers.schedules.PolynomialDecay(0.1, 2, 0.0)
+    optimizer, variable = Adam(schedule), keras.Variable(np.zeros(2, "float32"))
+    optimizer.build([variable])
+
+    @tf.function
+    def step():
+        optimizer.apply([tf.ones(2)], [variable])
+
+    path = [0.0]
+    for _ in rates:
+        step()
+        path.append(float(variable.numpy()[0]))
+    # With equal gradients every step of Adam is the learning rate.
+    np.testing.assert_allclose(-np.diff(path), rates, atol=1e-6)
+
+
+def test_adam_survives_saving():
+    optimizer = Adam(0.02, beta_2=0.99)
+    again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    assert isinstance(again, Adam)
+    assert again.get_config() == optimizer.get_config()
+    assert again.epsilon == 1e-8
+
+
+def test_amsgrad_is_refused():
+    with pytest.raises(ValueError, match=r"without amsgrad. Received: amsgrad=True"):
+        Adam(amsgrad=True)
