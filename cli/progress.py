@@ -83,10 +83,8 @@ class LiveLine:
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
         from rich.table import Column
 
-        self._title = title
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=4)),
             TextColumn(
                 "{task.fields[status]}",
@@ -98,7 +96,9 @@ class LiveLine:
             expand=True,
             redirect_stdout=False,  # it may carry a picture
         )
-        self._line = self._progress.add_task(title, total=None, status=STARTING)
+        # The words fill most of 80 columns: the title goes when they come.
+        status = f"{title}: {STARTING}"
+        self._line = self._progress.add_task(title, total=None, status=status)
         self._status = Status(0)
 
     def __enter__(self) -> LiveLine:

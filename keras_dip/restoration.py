@@ -94,8 +94,10 @@ class Restoration:
         )
 
     def _metadata(self, half: bool) -> dict[str, str]:
+        from keras_dip.onnx_io.export import OPSET
         from keras_dip.onnx_io.metadata import encode
 
+        options = self.settings["task_options"]
         latent = self.source.latent
         return encode(
             {
@@ -103,7 +105,10 @@ class Restoration:
                 "shape": list(self.image.shape),
                 "seed": self.settings["seed"],
                 "steps": self.steps,
-                "network": self.settings["network"],
+                "network": {
+                    "name": self.settings["network"],
+                    "options": self.settings["network_options"],
+                },
                 "settings": self.settings,
                 "versions": self.settings["versions"],
                 "source_dtype": self.source.picture_dtype,
@@ -111,7 +116,9 @@ class Restoration:
                     "kind": latent.kind,
                     "contains_picture": latent.contains_picture,
                 },
+                "pastes_known": bool(options.get("keep_known", False)),
                 "half": half,
+                "opset": OPSET,
                 "weights": int(self.source.network.count_params()),
             }
         )

@@ -15,8 +15,7 @@ from keras_dip.errors import KerasDipError
 PREFIX = "keras_dip."
 FORMAT_VERSION = "1"
 
-_TEXTS = frozenset({"format_version", "task", "source_dtype", "source_mode"})
-_OPTIONAL = frozenset({"source_mode"})
+_TEXTS = frozenset({"format_version", "task", "source_dtype"})
 _JSON = frozenset(
     {
         "shape",  # of the picture, [H, W] or [H, W, C] as the user gave it
@@ -28,6 +27,8 @@ _JSON = frozenset(
         "latent",  # kind of z, and whether it contains the degraded picture
         "half",  # whether weights are stored as float16
         "weights",  # how many
+        "pastes_known",  # whether known pixels of the input are in the file
+        "opset",  # version of the ONNX operators
     }
 )
 FIELDS = _TEXTS | _JSON
@@ -40,7 +41,7 @@ def encode(fields: Mapping[str, Any]) -> dict[str, str]:
         ValueError: If a field is missing or unknown.
     """
     values = {"format_version": FORMAT_VERSION, **fields}
-    missing, unknown = FIELDS - _OPTIONAL - set(values), set(values) - FIELDS
+    missing, unknown = FIELDS - set(values), set(values) - FIELDS
     if missing or unknown:
         raise ValueError(
             f"Expected the fields {sorted(FIELDS)}. "
@@ -68,7 +69,7 @@ def decode(texts: Mapping[str, str]) -> dict[str, Any]:
             f"Expected file format {FORMAT_VERSION}. Received: {version}; "
             "a newer keras_dip can read it."
         )
-    missing = {PREFIX + name for name in FIELDS - _OPTIONAL} - set(texts)
+    missing = {PREFIX + name for name in FIELDS} - set(texts)
     if missing:
         raise KerasDipError(
             f"Expected complete metadata. Received: none for {sorted(missing)}."

@@ -14,7 +14,6 @@ import numpy as np
 
 from keras_dip.errors import KerasDipError
 from keras_dip.onnx_io.metadata import decode
-from keras_dip.onnx_io.opset import opset_of
 
 OUTPUT = "image"
 
@@ -59,7 +58,7 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     Returns:
         The fields of `keras_dip.onnx_io.metadata`, and `z_shape`, `z_dtype`,
-        `image_shape` (as the graph has it, [1, H, W, C]), `opset`, `file_size` (bytes).
+        `image_shape` (as the graph has it, [1, H, W, C]) and `file_size` (bytes).
 
     Raises:
         KerasDipError: If the file is not one of ours.
@@ -71,7 +70,6 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
         "z_shape": z_shape,
         "z_dtype": z_dtype,
         "image_shape": list(session.get_outputs()[0].shape),
-        "opset": opset_of(path),
         "file_size": Path(path).stat().st_size,
     }
 
