@@ -16,11 +16,16 @@ from keras_dip.fitting import PriorModel
 from keras_dip.models.fused import Adam
 
 STEPS = 80
+HURRIED_STEPS = 20
+"""Steps when a person who pressed Ctrl-C is waiting."""
+
 LEARNING_RATE = 0.001
 
 
-def consolidate(network: keras.Model, z: np.ndarray, picture: np.ndarray) -> None:
-    """Fit `network(z)` to `picture` [1, H, W, C], in place.
+def consolidate(
+    network: keras.Model, z: np.ndarray, picture: np.ndarray, steps: int = STEPS
+) -> None:
+    """Fit `network(z)` to `picture` [1, H, W, C] in so many steps, in place.
 
     A KeyboardInterrupt ends it early; the network is then only nearer to the picture.
     """
@@ -29,12 +34,12 @@ def consolidate(network: keras.Model, z: np.ndarray, picture: np.ndarray) -> Non
         return ops.mean(ops.square(x - observed["picture"]))
 
     model = PriorModel(network, squared_error, z, {"picture": picture})
-    rate = keras.optimizers.schedules.PolynomialDecay(LEARNING_RATE, STEPS, 0.0)
+    rate = keras.optimizers.schedules.PolynomialDecay(LEARNING_RATE, steps, 0.0)
     optimizer = Adam(rate, beta_2=0.99)
     # An optimizer built inside the train step makes TensorFlow trace that step twice.
     optimizer.build(network.trainable_variables)
     model.compile(optimizer=optimizer, jit_compile=False)
     try:
-        model.take_steps(STEPS)
+        model.take_steps(steps)
     except KeyboardInterrupt:
         return

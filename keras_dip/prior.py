@@ -21,7 +21,7 @@ from keras import ops
 
 import keras_dip
 from keras_dip import models, tasks
-from keras_dip.consolidation import consolidate
+from keras_dip.consolidation import HURRIED_STEPS, STEPS, consolidate
 from keras_dip.errors import FitError
 from keras_dip.fitting import PriorModel
 from keras_dip.history import HistoryRecorder
@@ -159,7 +159,8 @@ class DeepImagePrior:
             )
 
         if self.settings.average:
-            consolidate(model.network, latent.values, model.averaged_output)
+            steps = HURRIED_STEPS if end == "interrupt" else STEPS
+            consolidate(model.network, latent.values, model.averaged_output, steps)
         network = in_float32(model.network)
         write_statistics(network, latent.values)
         image = _to_picture(finish(network(latent.values, training=False)))

@@ -93,6 +93,13 @@ class Restoration:
             half=half,
         )
 
+    def _mode(self) -> str:
+        """Return Pillow's name for such pixels, or the number of channels."""
+        channels = 1 if self.image.ndim == 2 else self.image.shape[2]
+        if channels == 1 and self.source.picture_dtype == "uint16":
+            return "I;16"
+        return {1: "L", 3: "RGB"}.get(channels, f"{channels} channels")
+
     def _metadata(self, half: bool) -> dict[str, str]:
         from keras_dip.onnx_io.export import OPSET
         from keras_dip.onnx_io.metadata import encode
@@ -112,6 +119,7 @@ class Restoration:
                 "settings": self.settings,
                 "versions": self.settings["versions"],
                 "source_dtype": self.source.picture_dtype,
+                "source_mode": self._mode(),
                 "latent": {
                     "kind": latent.kind,
                     "contains_picture": latent.contains_picture,

@@ -15,7 +15,7 @@ from keras_dip.errors import KerasDipError
 PREFIX = "keras_dip."
 FORMAT_VERSION = "1"
 
-_TEXTS = frozenset({"format_version", "task", "source_dtype"})
+_TEXTS = frozenset({"format_version", "task", "source_dtype", "source_mode"})
 _JSON = frozenset(
     {
         "shape",  # of the picture, [H, W] or [H, W, C] as the user gave it

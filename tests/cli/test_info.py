@@ -1,0 +1,43 @@
+import json
+
+
+def test_a_person_reads_what_matters(cli, tiny_onnx):
+    settings = {"preset": "paper", "task_options": {"factor": 4, "kernel": None}}
+    tiny_onnx(task="super_resolve", settings=settings, half=True)
+
+    ran = cli("info", "tiny.onnx")
+
+    assert (ran.code, ran.err) == (0, "")
+    lines = dict(line.split("  ", 1) for line in ran.out.decode().splitlines())
+    told = {name: text.strip() for name, text in lines.items()}
+    assert told["task"] == "super-resolve (factor 4)"
+    assert told["picture"] == "5x4 pixels, colour, made from uint8"
+    assert (told["preset"], told["steps"], told["seed"]) == ("paper", "120", "3")
+    assert told["network"] == "skip, 42 weights"
+    assert "1x4x5x3 uint8, does not contain the degraded picture" in told["input z"]
+    assert "float16 weights, ONNX operators 17, format 1" in told["file"]
+    assert told["made with"] == "keras_dip 0.1.0"
+
+
+def test_it_says_when_z_contains_the_picture(cli, tiny_onnx):
+    tiny_onnx(latent={"kind": "picture", "contains_picture": True})
+
+    out = cli("info", "tiny.onnx").out.decode()
+
+    assert ", contains the degraded picture" in out
+
+
+def test_grey_and_other_channel_counts(cli, tiny_onnx):
+    for shape, kind in [([4, 15], "grey"), ([4, 15, 1], "grey"), ([2, 5, 6], "6 ch")]:
+        tiny_onnx(shape=shape)
+        assert f"pixels, {kind}" in cli("info", "tiny.onnx").out.decode()
+
+
+def test_json_holds_everything(cli, tiny_onnx):
+    path = tiny_onnx()
+
+    told = json.loads(cli("info", "tiny.onnx", "--json").out)
+
+    assert told["settings"] == {"preset": "fast", "task_options": {"sigma": None}}
+    assert told["image_shape"] == [1, 4, 5, 3]
+    assert told["file_size"] == path.stat().st_size

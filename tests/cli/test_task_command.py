@@ -1,0 +1,384 @@
+import io
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_dip.errors import FitError
+
+CHATTER = "chatter of a library on standard output\n"
+DENOISE = ("denoise", "in.png", "-o", "out.png")
+
+
+def one_line(err):
+    assert err.startswith("keras-dip: ")
+    return err.count("\n") == 1
+
+
+def test_a_picture_is_restored_and_written(cli, prior, picture, pixels):
+    original = picture()
+
+    ran = cli(*DENOISE, "--onnx", "out.onnx")
+
+    assert (ran.code, ran.out) == (0, b"")
+    np.testing.assert_array_equal(pixels("out.png"), original)
+    last = ran.err.splitlines()[-1]
+    assert last == "70 steps in 0:05, wrote out.png and out.onnx"
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype"), [((6, 8, 3), "uint8"), ((6, 8), "uint8"), ((6, 8), "uint16")]
+)
+def test_depth_and_rank_reach_the_fit_and_the_file(
+    cli, prior, picture, pixels, shape, dtype
+):
+    original = picture(shape=shape, dtype=dtype)
+
+    assert cli(*DENOISE).code == 0
+
+    seen = prior.made[0].img
+    assert seen.dtype == dtype
+    np.testing.assert_array_equal(seen, original)
+    np.testing.assert_array_equal(pixels("out.png"), original)
+
+
+def test_options_reach_the_fit(cli, prior, picture):
+    picture()
+
+    ran = cli(
+        *DENOISE, "--sigma", "51", "--preset", "paper", "--steps", "9", "--seed", "4",
+        "--learning-rate", "0.5", "--network", "hourglass", "--device", "cpu",
+    )  # fmt: skip
+
+    assert ran.code == 0
+    (made,) = prior.made
+    assert made.task.sigma == pytest.approx(0.2)
+    assert made.settings == {
+        "preset": "paper",
+        "steps": 9,
+        "seed": 4,
+        "learning_rate": 0.5,
+        "network": "hourglass",
+        "device": "cpu",
+    }
+
+
+def test_what_was_not_given_is_left_to_the_fit(cli, prior, picture):
+    picture()
+
+    cli(*DENOISE)
+
+    assert prior.made[0].settings == {"preset": "fast", "seed": 0}
+    assert prior.made[0].reference is None
+
+
+def test_half_makes_the_onnx_file_half(cli, prior, picture, folder):
+    picture()
+
+    assert cli(*DENOISE, "--onnx", "out.onnx", "--half").code == 0
+
+    assert (folder / "out.onnx").read_bytes() == b"half"
+
+
+@pytest.mark.parametrize("existing", ["out.png", "out.onnx"])
+def test_an_existing_output_is_refused_before_the_fit(
+    cli, prior, picture, folder, existing
+):
+    picture()
+    (folder / existing).write_bytes(b"mine")
+
+    ran = cli(*DENOISE, "--onnx", "out.onnx")
+
+    assert ran.code == 1 and one_line(ran.err) and existing in ran.err
+    assert (folder / existing).read_bytes() == b"mine"
+    assert prior.made == []
+
+    assert cli(*DENOISE, "--onnx", "out.onnx", "--force").code == 0
+    assert (folder / existing).read_bytes() != b"mine"
+
+
+def test_an_output_that_is_an_input_is_always_refused(cli, prior, picture):
+    picture()
+    picture("mask.png")
+
+    assert cli("denoise", "in.png", "-o", "in.png", "--force").code == 1
+    masked = ("inpaint", "in.png", "--mask", "mask.png", "--force")
+    assert cli(*masked, "-o", "mask.png").code == 1
+    referred = ("denoise", "in.png", "--reference", "mask.png", "--force")
+    assert cli(*referred, "-o", "mask.png").code == 1
+    assert prior.made == []
+
+
+@pytest.mark.parametrize(("shape", "dtype"), [((6, 8, 4), "uint8"), ((6, 8), "uint16")])
+def test_a_format_that_loses_something_is_refused_before_the_fit(
+    cli, prior, picture, shape, dtype
+):
+    picture(shape=shape, dtype=dtype)
+
+    ran = cli("denoise", "in.png", "-o", "out.jpg")
+
+    assert ran.code == 1 and one_line(ran.err) and ".png" in ran.err
+    assert prior.made == []
+
+
+def test_alpha_is_carried(cli, prior, picture, pixels):
+    original = picture(shape=(6, 8, 4))
+
+    assert cli(*DENOISE).code == 0
+
+    assert prior.made[0].img.shape == (6, 8, 3)
+    np.testing.assert_array_equal(pixels("out.png")[..., 3], original[..., 3])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("denoise", "in.png"),
+        ("denoise", "-o", "out.png"),
+        (*DENOISE, "--steps", "0"),
+        (*DENOISE, "--steps", "-1"),
+        (*DENOISE, "--seed", "-1"),
+        (*DENOISE, "--learning-rate", "0"),
+        (*DENOISE, "--learning-rate", "nan"),
+        (*DENOISE, "--sigma", "0"),
+        (*DENOISE, "--sigma", "nan"),
+        (*DENOISE, "--preset", "fastest"),
+        (*DENOISE, "--network", "transformer"),
+        (*DENOISE, "--device", "tpu"),
+        (*DENOISE, "--half"),
+        (*DENOISE, "--onnx", "-"),
+        (*DENOISE, "-q", "-v"),
+        ("denoise", "-", "-o", "out.png", "--reference", "-"),
+        ("super-resolve", "in.png", "-o", "out.png"),
+        ("super-resolve", "in.png", "-o", "out.png", "--factor", "0"),
+        ("super-resolve", "in.png", "-o", "out.png", "--factor", "1"),
+        ("super-resolve", "in.png", "-o", "out.png", "--factor", "2.5"),
+        ("inpaint", "in.png", "-o", "out.png", "--preset", "paper"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_exit_code_2_and_nothing_is_written(
+    cli, prior, picture, folder, arguments
+):
+    picture()
+
+    ran = cli(*arguments)
+
+    assert ran.code == 2
+    assert ran.err.startswith("Usage: ") and "Traceback" not in ran.err
+    assert [path.name for path in folder.iterdir()] == ["in.png"]
+
+
+def test_what_the_fit_refuses_as_argument_is_wrong_usage(cli, prior, picture):
+    def refuse(self, task, **settings):
+        raise ValueError("Expected a kinder network.")
+
+    picture()
+    prior.__init__ = refuse
+
+    ran = cli(*DENOISE)
+
+    assert ran.code == 2 and "Expected a kinder network." in ran.err
+
+
+@pytest.mark.parametrize(
+    "contents", [None, b"", b"no picture"], ids=["missing", "empty", "other"]
+)
+def test_an_unreadable_picture_is_one_line(cli, prior, folder, contents):
+    if contents is not None:
+        (folder / "in.png").write_bytes(contents)
+
+    ran = cli(*DENOISE)
+
+    assert ran.code == 1 and one_line(ran.err) and "in.png" in ran.err
+    assert prior.made == []
+
+
+def test_standard_input_and_output(cli, prior, picture, folder, standard_input):
+    original = picture()
+    standard_input((folder / "in.png").read_bytes())
+
+    ran = cli("denoise", "-", "-o", "-")
+
+    assert ran.code == 0
+    # All of it is the picture: nothing before the PNG and nothing after its last chunk.
+    assert ran.out.startswith(b"\x89PNG") and ran.out.endswith(b"IEND\xaeB`\x82")
+    with Image.open(io.BytesIO(ran.out)) as image:
+        np.testing.assert_array_equal(np.asarray(image), original)
+    assert "chatter" in ran.err and "wrote standard output" in ran.err
+
+
+def test_a_terminal_gets_no_png(cli, prior, picture, monkeypatch):
+    picture()
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+
+    ran = cli("denoise", "in.png", "-o", "-")
+
+    assert ran.code == 2 and ran.out == b"" and "terminal" in ran.err
+    assert prior.made == []
+
+
+def test_ctrl_c_writes_the_best_picture(cli, prior, picture, folder):
+    picture()
+    prior.stopped_by = "interrupt"
+
+    ran = cli(*DENOISE, "--onnx", "out.onnx")
+
+    assert ran.code == 130
+    assert (folder / "out.png").exists() and (folder / "out.onnx").exists()
+    assert "The fit ended by interrupt." in ran.err
+
+
+def test_ctrl_c_before_the_first_step_writes_nothing(cli, prior, picture, folder):
+    picture()
+    prior.error, prior.keeps_restoration = KeyboardInterrupt(), False
+
+    ran = cli(*DENOISE)
+
+    assert ran.code == 130 and "Traceback" not in ran.err
+    assert not (folder / "out.png").exists()
+
+
+def test_a_fit_that_gave_up_still_succeeds(cli, prior, picture, folder):
+    picture()
+    prior.stopped_by = "diverged"
+
+    ran = cli(*DENOISE)
+
+    assert ran.code == 0 and "The fit ended by diverged." in ran.err
+    assert (folder / "out.png").exists()
+
+
+def test_a_fit_that_broke_leaves_its_picture(cli, prior, picture, pixels, folder):
+    original = picture()
+    prior.error = RuntimeError("the machine\nis tired")
+
+    ran = cli(*DENOISE, "--onnx", "out.onnx")
+
+    assert ran.code == 1 and "Traceback" not in ran.err
+    assert "wrote out.png, the best picture so far" in ran.err
+    assert "keras-dip: RuntimeError: the machine is tired\n" in ran.err
+    np.testing.assert_array_equal(pixels("out.png"), original)
+    assert not (folder / "out.onnx").exists()
+
+
+def test_an_unforeseen_error_has_a_hint_and_with_v_a_traceback(cli, prior, picture):
+    picture()
+    prior.error, prior.keeps_restoration = ZeroDivisionError("oh"), False
+
+    short, long = cli(*DENOISE), cli(*DENOISE, "-v")
+
+    assert short.code == long.code == 1
+    assert short.err.endswith(
+        "keras-dip: ZeroDivisionError: oh\nkeras-dip: use -v for the traceback\n"
+    )
+    assert "Traceback" not in short.err
+    assert "Traceback" in long.err and "use -v" not in long.err
+
+
+@pytest.mark.parametrize(
+    "error", [FitError("The loss was NaN."), ValueError("The loss was NaN.")]
+)
+def test_a_foreseen_error_is_one_line(cli, prior, picture, folder, error):
+    picture()
+    prior.error, prior.keeps_restoration = error, False
+
+    ran = cli(*DENOISE, "-q")
+
+    assert ran.code == 1
+    assert ran.err.replace(CHATTER, "") == "keras-dip: The loss was NaN.\n"
+    assert not (folder / "out.png").exists()
+
+
+@pytest.mark.filterwarnings("default::UserWarning")
+def test_quiet_says_nothing(cli, prior, picture):
+    picture()
+    prior.warning = "something odd"
+
+    ran = cli(*DENOISE, "-q")
+
+    assert (ran.code, ran.out) == (0, b"")
+    assert ran.err.replace(CHATTER, "") == ""
+
+
+@pytest.mark.filterwarnings("default::UserWarning")
+def test_a_warning_is_one_line(cli, prior, picture):
+    picture()
+    prior.warning = "something\nodd"
+
+    ran = cli(*DENOISE)
+
+    assert "keras-dip: warning: something odd\n" in ran.err
+    assert ".py" not in ran.err
+
+
+def test_the_summary_tells_psnr_against_the_reference(cli, prior, picture, folder):
+    grey = np.full((6, 8), 100, "uint8")
+    Image.fromarray(grey).save(folder / "in.png")
+    Image.fromarray(grey + 51).save(folder / "gt.png")
+
+    ran = cli(*DENOISE, "--reference", "gt.png")
+
+    # The two differ by 0.2 everywhere: 10 log10(1 / 0.04) = 13.98 dB.
+    assert "PSNR 13.98 dB" in ran.err
+    assert prior.made[0].reference.shape == (6, 8)
+
+
+def test_super_resolve(cli, prior, picture, pixels):
+    picture()
+
+    ran = cli("super-resolve", "in.png", "--factor", "3", "-o", "out.png")
+
+    assert ran.code == 0 and prior.made[0].task.factor == 3
+    assert pixels("out.png").shape == (18, 24, 3)
+
+
+@pytest.mark.parametrize(("flags", "kept"), [((), True), (("--no-keep-known",), False)])
+def test_inpaint_with_a_mask(cli, prior, picture, folder, pixels, flags, kept):
+    original = picture(shape=(6, 8, 4))
+    mask = np.full((6, 8), 255, "uint8")
+    mask[2:4, 3:5] = 0
+    Image.fromarray(mask).save(folder / "mask.png")
+
+    ran = cli("inpaint", "in.png", "--mask", "mask.png", "-o", "out.png", *flags)
+
+    assert ran.code == 0
+    task = prior.made[0].task
+    np.testing.assert_array_equal(task.mask[..., 0], mask > 0)
+    assert task.keep_known is kept
+    # The mask came from a file, so the picture's own alpha is an ordinary one.
+    np.testing.assert_array_equal(pixels("out.png")[..., 3], original[..., 3])
+
+
+def test_inpaint_takes_alpha_as_the_mask_and_fills_it(cli, prior, picture, pixels):
+    original = picture(shape=(6, 8, 4))
+
+    assert cli("inpaint", "in.png", "-o", "out.jpg").code == 0
+
+    mask = prior.made[0].task.mask[..., 0]
+    np.testing.assert_array_equal(mask, original[..., 3] > 127)
+    assert 0 < mask.sum() < mask.size
+    assert pixels("out.jpg").shape == (6, 8, 3)
+
+
+def test_inpaint_without_any_mask_names_the_option(cli, prior, folder, picture):
+    pixels = picture()
+    opaque = np.dstack([pixels, np.full((6, 8), 255, "uint8")])
+    Image.fromarray(opaque).save(folder / "opaque.png")
+
+    for name, reason in [("in.png", "without"), ("opaque.png", "opaque")]:
+        ran = cli("inpaint", name, "-o", "out.png")
+        assert ran.code == 2 and "--mask" in ran.err and reason in ran.err
+    assert prior.made == []
+
+
+def test_a_mask_of_another_size_names_both_sizes(cli, prior, picture):
+    picture()
+    picture("mask.png", shape=(5, 7))
+
+    ran = cli("inpaint", "in.png", "--mask", "mask.png", "-o", "out.png")
+
+    assert ran.code == 1 and one_line(ran.err)
+    assert "8x6 pixels" in ran.err and "7x5 pixels" in ran.err
+    assert prior.made == []
