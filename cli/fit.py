@@ -64,7 +64,8 @@ def fit(
 
         given = {name: value for name, value in settings.items() if value is not None}
         try:
-            prior = DeepImagePrior(task, callbacks=[ProgressCallback(display)], **given)
+            progress = ProgressCallback(display, every_call=True)
+            prior = DeepImagePrior(task, callbacks=[progress], **given)
         except ValueError as error:
             raise click.UsageError(str(error)) from error
         try:

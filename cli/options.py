@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from keras_dip.cli.messages import Messages
-from keras_dip.presets import DEFAULT as DEFAULT_PRESET
+from keras_dip.settings import DEFAULT as DEFAULT_PRESET
 from keras_dip.tasks import Declaration, Option
 
 GREY_LEVELS = 255

@@ -69,6 +69,7 @@ class PriorModel(keras.Model):
         self.output_sum = _variable(np.zeros((1, *network.output_shape[1:])), "average")
         self.steps_taken = _variable(np.zeros(()), "steps_taken")
         self.last_loss = _variable(np.zeros(()), "last_loss")
+        self.planned_steps = 0
         self.jitter_seed = keras.random.SeedGenerator(seed)
         self.built = True
 
@@ -160,6 +161,7 @@ class PriorModel(keras.Model):
         interval: int = REPORT_INTERVAL,
     ) -> None:
         """Fit for `steps` steps, with a report to the callbacks every `interval`."""
+        self.planned_steps = steps
         counts = step_counts(steps, interval, self._steps_per_call(interval))
         self.fit(
             counts.reshape(-1, 1),

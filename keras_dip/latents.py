@@ -71,7 +71,9 @@ def make_latent(
         return _on_grid(kind, np.rint((drawn + 4) * 255 / 8), 8, 8 / 255, -4.0)
     if kind == "meshgrid":
         if channels != 2:
-            raise ValueError(f"Expected 2 channels for a meshgrid. Received: {channels}")
+            raise ValueError(
+                f"Expected 2 channels for a meshgrid. Received: {channels}"
+            )
         grid = np.stack(_coordinates(size), axis=-1)[np.newaxis]
         return _on_grid(kind, np.rint(grid * 65535), 16, 1 / 65535, 0.0)
     if kind == "fourier":
@@ -91,9 +93,7 @@ def make_latent(
 def check_kind(kind: str) -> None:
     """Raise ValueError unless there is such a kind of z."""
     if kind not in KINDS:
-        raise ValueError(
-            f"Expected a latent of {', '.join(KINDS)}. Received: {kind!r}"
-        )
+        raise ValueError(f"Expected a latent of {', '.join(KINDS)}. Received: {kind!r}")
 
 
 def latent_channels(kind: str, channels: int, picture: np.ndarray) -> int:
@@ -161,8 +161,7 @@ def _mirror_to(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Pad [1, h, w, c] to `size`, split evenly as the network's own crop is."""
     before = [(s - p) // 2 for s, p in zip(size, picture.shape[1:3], strict=True)]
     sides = [
-        (b, s - p - b)
-        for b, s, p in zip(before, size, picture.shape[1:3], strict=True)
+        (b, s - p - b) for b, s, p in zip(before, size, picture.shape[1:3], strict=True)
     ]
     # "symmetric" can mirror as often as needed, however small the picture.
     return np.pad(picture, [(0, 0), *sides, (0, 0)], mode="symmetric")

@@ -29,10 +29,10 @@ from keras_dip.images import PictureType, as_picture
 from keras_dip.latents import Latent, latent_channels, make_latent
 from keras_dip.models.copies import copy_for, in_float32
 from keras_dip.models.fused import Adam, write_statistics
-from keras_dip.presets import DEFAULT, Settings, resolve
 from keras_dip.progress import PlainDisplay, ProgressCallback
 from keras_dip.recovery import ATTEMPTS, Recovery
 from keras_dip.restoration import Restoration, Source
+from keras_dip.settings import DEFAULT, Settings, resolve
 
 DEVICES = (None, "cpu", "gpu")
 
@@ -151,7 +151,9 @@ class DeepImagePrior:
 
         recovery = Recovery()
         recorder = HistoryRecorder(current_picture, target)
-        end, error = _run(model, self.settings.steps, self._callbacks(recovery, recorder))
+        end, error = _run(
+            model, self.settings.steps, self._callbacks(recovery, recorder)
+        )
         if recovery.settle() and not recovery.has_good_state:
             raise error or FitError(
                 "The loss was not a finite number before the first report. Try a "
@@ -184,8 +186,7 @@ class DeepImagePrior:
     def _picture(self, img: Any) -> tuple[np.ndarray, PictureType]:
         """Return [h, w, c] floats; alpha comes back as a channel if it is the mask."""
         picture, kind = as_picture(img)
-        wants_alpha = isinstance(self.task, tasks.get("inpaint"))
-        if wants_alpha and self.task.mask is None and kind.alpha is not None:
+        if self.task.takes_alpha and kind.alpha is not None:
             picture = np.concatenate([picture, kind.alpha[..., np.newaxis]], axis=-1)
         return picture, kind
 
@@ -216,7 +217,6 @@ class DeepImagePrior:
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         optimizer.build(network.trainable_variables)
         model.compile(optimizer=optimizer, jit_compile=self.jit_compile)
-        model.planned_steps = settings.steps
         return model, latent
 
     def _network(self, problem: tasks.Problem, seed: int) -> keras.Model:
@@ -227,7 +227,9 @@ class DeepImagePrior:
             self.settings.network,
             (height, width),
             input_channels=latent_channels(
-                self.settings.latent, self.settings.latent_channels, self._given(problem)
+                self.settings.latent,
+                self.settings.latent_channels,
+                self._given(problem),
             ),
             output_channels=channels,
             seed=seed,

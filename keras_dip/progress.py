@@ -1,6 +1,7 @@
 """Progress of a fit, told to whatever can display it."""
 
 import sys
+import time
 from typing import Any, Protocol, TextIO
 
 import keras
@@ -20,22 +21,40 @@ class Display(Protocol):
 
 
 class ProgressCallback(keras.callbacks.Callback):
-    """Hands every report of a fit to a display."""
+    """Hands every report of a fit to a display; on request every call between too.
 
-    def __init__(self, display: Display, total_steps: int | None = None) -> None:
-        """Set the display; by default the total is what the fit plans."""
+    A report comes every 50 steps, which take minutes with a large network; a call is
+    about half a second.
+    """
+
+    def __init__(self, display: Display, *, every_call: bool = False) -> None:
+        """Set the display, and whether it hears of the calls between reports."""
         super().__init__()
         self.display = display
-        self.total_steps = total_steps
+        self.every_call = every_call
+        self._last_report: dict[str, Any] = {}
+        self._start = time.perf_counter()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Start the display."""
-        planned = getattr(self.model, "planned_steps", 0)
-        self.display.start(self.total_steps or planned)
+        self._last_report = {}
+        self._start = time.perf_counter()
+        self.display.start(self.model.planned_steps)
+
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """Show a call: its loss, and what the last report measured."""
+        if self.every_call:
+            loss = float(keras.ops.convert_to_numpy(self.model.last_loss))
+            seconds = time.perf_counter() - self._start
+            news = {**self._last_report, "loss": loss, "seconds": seconds}
+            self.display.update(self.model.step, news)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Show a report."""
-        self.display.update(self.model.step, dict(logs or {}))
+        self._last_report = dict(logs or {})
+        self.display.update(self.model.step, self._last_report)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Stop the display."""

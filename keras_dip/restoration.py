@@ -62,7 +62,8 @@ class Restoration:
         from keras_dip import images
 
         images.check_output(path, force=force)
-        deep = self.source.picture_dtype != "uint8" and self.image.ndim == 2
+        is_grey = self.image.ndim == 2 or self.image.shape[2] == 1
+        deep = is_grey and self.source.picture_dtype == "uint16"
         info = images.ImageInfo(mode="I;16", dtype="uint16") if deep else None
         images.write(self.image, path, info=info, force=force)
 

@@ -140,9 +140,9 @@ class Blocks:
             return x
         if self.activation == "leaky_relu":
             return layers.LeakyReLU(0.2, dtype=self.dtype, name=f"{name}_act")(x)
-        return layers.Activation(
-            self.activation, dtype=self.dtype, name=f"{name}_act"
-        )(x)
+        return layers.Activation(self.activation, dtype=self.dtype, name=f"{name}_act")(
+            x
+        )
 
     def _halve(self, x: Any, down: str, name: str) -> Any:
         if down == "avg":

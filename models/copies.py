@@ -33,8 +33,6 @@ def in_float32(network: keras.Model) -> keras.Model:
 
     if all(layer.compute_dtype == "float32" for layer in all_layers(network)):
         return network
-    copy = keras.models.clone_model(
-        network, clone_function=as_float32, recursive=True
-    )
+    copy = keras.models.clone_model(network, clone_function=as_float32, recursive=True)
     copy.set_weights(network.get_weights())
     return copy

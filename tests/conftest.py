@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def scene():
     """Draw float32 pictures in [0, 1]: smooth waves and one edge, noisy if asked."""
 
@@ -21,7 +21,7 @@ def scene():
     return draw
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_network():
     """Build networks of one hidden layer, from z of two channels to a picture.
 

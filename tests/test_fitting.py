@@ -64,7 +64,9 @@ class Watch(keras.callbacks.Callback):
 
 
 @given(
-    steps=st.integers(1, 2000), interval=st.integers(1, 120), per_call=st.integers(1, 150)
+    steps=st.integers(1, 2000),
+    interval=st.integers(1, 120),
+    per_call=st.integers(1, 150),
 )
 @settings(deadline=None)
 def test_calls_add_up_to_reports_and_reports_to_all_steps(steps, interval, per_call):
@@ -278,8 +280,9 @@ def test_early_stopping(make_model, restore, step):
 def test_nan_ends_the_fit_of_those_who_ask(make_model):
     model = make_model()
     poison = keras.callbacks.LambdaCallback(
-        on_epoch_begin=lambda epoch, logs: epoch == 2
-        and model.network.get_layer("output").bias.assign([np.nan] * 3)
+        on_epoch_begin=lambda epoch, logs: (
+            epoch == 2 and model.network.get_layer("output").bias.assign([np.nan] * 3)
+        )
     )
     model.take_steps(50, [poison, keras.callbacks.TerminateOnNaN()], 5)
     assert model.step == 15

@@ -67,9 +67,15 @@ def test_fourier_features_double_their_frequency():
         angle = 2 * np.pi * 2**octave
         first = 4 * octave
         np.testing.assert_allclose(values[3, :, first], np.sin(angle * x), atol=1e-4)
-        np.testing.assert_allclose(values[3, :, first + 1], np.cos(angle * x), atol=1e-4)
-        np.testing.assert_allclose(values[:, 3, first + 2], np.sin(angle * y), atol=1e-4)
-        np.testing.assert_allclose(values[:, 3, first + 3], np.cos(angle * y), atol=1e-4)
+        np.testing.assert_allclose(
+            values[3, :, first + 1], np.cos(angle * x), atol=1e-4
+        )
+        np.testing.assert_allclose(
+            values[:, 3, first + 2], np.sin(angle * y), atol=1e-4
+        )
+        np.testing.assert_allclose(
+            values[:, 3, first + 3], np.cos(angle * y), atol=1e-4
+        )
 
 
 @pytest.mark.parametrize("channels", [0, 2, 6])

@@ -35,15 +35,14 @@ def with_preset(task, **settings):
 def restore(tiny_network):
     """Restore a picture with a tiny network that suits it."""
 
-    def run(img, task="denoise", *, shape=None, reference=None, **arguments):
+    def run(img, task=None, *, shape=None, reference=None, **arguments):
         if shape is None:
             size = img.size[::-1] if isinstance(img, Image.Image) else np.shape(img)[:2]
             bands = np.shape(img)[2] if len(np.shape(img)) == 3 else 1
             shape = (*size, bands)
-        preset = "paper-random" if task != "denoise" else "paper"
-        arguments = {"preset": preset, "steps": 3, **arguments}
-        prior = DeepImagePrior(task, network=tiny_network(*shape), **arguments)
-        return prior.fit(img, reference=reference)
+        task = with_preset(Denoise() if task is None else task)
+        arguments = {"preset": "small", "network": tiny_network(*shape), **arguments}
+        return DeepImagePrior(task, **arguments).fit(img, reference=reference)
 
     return run
 
@@ -138,21 +137,13 @@ def test_any_size_with_the_networks_by_name(scene, network, size):
     assert restoration.settings["network"] == network
 
 
-def test_the_defaults_restore_a_small_picture(scene):
-    restoration = DeepImagePrior(steps=2).fit(scene(9, 8, 3, noise=0.1))
-    assert restoration.image.shape == (9, 8, 3)
-    assert restoration.settings["task"] == "denoise"
-    assert restoration.settings["preset"] == "fast"
-    assert restoration.steps == 2
-
-
 @pytest.mark.parametrize("factor", [2, 3])
-def test_super_resolution_enlarges(scene, factor):
-    task = with_preset(SuperResolve(factor=factor))
-    prior = DeepImagePrior(task, preset="small")
-    for img in (scene(7, 9), scene(7, 9, 1), scene(7, 9, 3)):
-        restored = prior.fit(img).image
-        assert restored.shape == (7 * factor, 9 * factor, *img.shape[2:])
+@pytest.mark.parametrize("channels", [None, 1, 3])
+def test_super_resolution_enlarges(restore, scene, factor, channels):
+    large = (7 * factor, 9 * factor)
+    img, shape = scene(7, 9, channels), (*large, channels or 1)
+    restored = restore(img, SuperResolve(factor=factor), shape=shape).image
+    assert restored.shape == (large if channels is None else shape)
 
 
 def test_inpainting_by_mask_sees_only_what_is_known(restore, scene):
@@ -292,7 +283,7 @@ def test_the_result_tells_how_it_came_about(restore, scene):
     expected = {
         "task": "denoise",
         "task_options": {"sigma": None},
-        "preset": "paper",
+        "preset": "small",
         "seed": 5,
         "steps": 120,
         "learning_rate": 0.01,
@@ -311,11 +302,15 @@ def test_the_picture_is_what_the_network_gives_from_z(restore, scene):
     np.testing.assert_array_equal(again[0], restoration.image)
 
 
-def test_the_fit_comes_near_the_picture(restore, scene):
+def test_the_fit_comes_near_the_picture(scene):
     img = scene(*SIZE, 3)
-    restoration = restore(img, steps=400, learning_rate=0.02)
-    assert psnr(restoration.image, img) > 20
-    assert psnr(restoration.image, img) > psnr(np.full_like(img, img.mean()), img) + 3
+    channels = {"down_channels": (16,), "up_channels": (16,), "skip_channels": (4,)}
+    task = with_preset(
+        Denoise(), network_options=channels, latent_channels=8, average=0.9, steps=300
+    )
+    restoration = DeepImagePrior(task, preset="small").fit(img)
+    # A flat picture is 14 dB away, the untrained network no nearer.
+    assert psnr(restoration.image, img) > 24
 
 
 @pytest.mark.parametrize("channels", [None, 3])

@@ -45,7 +45,7 @@ def _rows(fields: dict[str, Any]) -> list[tuple[str, str]]:
             f"{latent['kind']}, {_times(fields['z_shape'])} {fields['z_dtype']}, "
             f"{within} the degraded picture",
         ),
-        ("known pixels", "in the file" if fields["pastes_known"] else "not in the file"),
+        ("known pixels", f"{'' if fields['pastes_known'] else 'not '}in the file"),
         ("file", _file(fields)),
         ("made with", ", ".join(f"{k} {v}" for k, v in fields["versions"].items())),
     ]

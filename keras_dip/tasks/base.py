@@ -73,6 +73,11 @@ class Task:
         """The task's snake_case name, as `DeepImagePrior(task=...)` takes it."""
         return self.declaration.name
 
+    @property
+    def takes_alpha(self) -> bool:
+        """Whether a picture's alpha is handed to `prepare` as its last channel."""
+        return False
+
     def preset_settings(self, preset: str) -> dict[str, Any]:
         """Return the settings that `preset` changes for this task.
 

@@ -97,6 +97,11 @@ class Inpaint(Task):
         self.mask = None if mask is None else _as_known(mask)
         self.keep_known = bool(keep_known)
 
+    @property
+    def takes_alpha(self) -> bool:
+        """Without a mask of its own the picture's alpha is the mask."""
+        return self.mask is None
+
     def preset_settings(self, preset: str) -> dict[str, Any]:
         """Return the preset's settings; plain `paper` needs a variant here."""
         if preset == "paper":

@@ -24,9 +24,7 @@ DECLARATION = Declaration(
     class_name="SuperResolve",
     summary="Enlarge a picture by an integer factor, with detail.",
     options=(
-        Option(
-            "factor", "int", "How many times larger, 2 or more.", required=True
-        ),
+        Option("factor", "int", "How many times larger, 2 or more.", required=True),
     ),
     presets={"fast": _FAST, "paper": {"steps": 2000, "jitter": 0.03}},
 )

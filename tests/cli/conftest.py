@@ -64,7 +64,8 @@ class FakePrior:
 class FakeCallback:
     """Stands for ProgressCallback: three reports."""
 
-    def __init__(self, display):
+    def __init__(self, display, *, every_call):
+        assert every_call
         self.display = display
 
     def run(self):

@@ -73,6 +73,8 @@ def test_a_broken_pipe_is_quiet(tiny_onnx, folder, verb):
             [*COMMAND, *verb, os.fspath(tiny_onnx())],
             cwd=folder,
             stdout=writer,
+            # Buffered, as a person's is: the rest is flushed when Python exits.
+            env={k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"},
             stderr=subprocess.PIPE,
             check=False,
         )

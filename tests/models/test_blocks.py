@@ -69,7 +69,9 @@ def test_lanczos_layer_is_the_operator(kernel, size):
     np.testing.assert_array_equal(again(x), expected)
 
 
-@pytest.mark.parametrize(("padding", "mode"), [("reflect", "reflect"), ("zero", "constant")])
+@pytest.mark.parametrize(
+    ("padding", "mode"), [("reflect", "reflect"), ("zero", "constant")]
+)
 @pytest.mark.parametrize("kernel_size", [1, 3, 5])
 @pytest.mark.parametrize("down", [None, "stride"])
 def test_convolutions_pad_alike_on_all_sides(padding, mode, kernel_size, down):

@@ -94,7 +94,9 @@ def test_float32_networks_are_left_alone():
     assert in_float32(network) is network
 
 
-@pytest.mark.parametrize("shell", [lambda network: network, nest], ids=["flat", "nested"])
+@pytest.mark.parametrize(
+    "shell", [lambda network: network, nest], ids=["flat", "nested"]
+)
 def test_mixed_precision_becomes_float32_throughout(z, shell):
     plain = build_skip((12, 10), **SMALL)
     mixed = shell(build_skip((12, 10), **SMALL, dtype="mixed_bfloat16"))

@@ -77,7 +77,9 @@ def test_epsilon_is_pytorchs_and_counts():
     ours = BatchNormalization()(x, training=True)
     expected = (x - x.mean(axis=(0, 1, 2))) / np.sqrt(x.var(axis=(0, 1, 2)) + 1e-5)
     np.testing.assert_allclose(ours, expected, rtol=1e-3)
-    assert not np.allclose(expected, keras.layers.BatchNormalization()(x, training=True))
+    assert not np.allclose(
+        expected, keras.layers.BatchNormalization()(x, training=True)
+    )
 
 
 @pytest.mark.parametrize(
@@ -94,9 +96,7 @@ def test_epsilon_is_pytorchs_and_counts():
 def test_what_the_operation_cannot_do_is_left_to_keras(shape, options):
     x = draw(*shape)
     ours = make_norm(BatchNormalization, x, **options)
-    theirs = make_norm(
-        keras.layers.BatchNormalization, x, epsilon=1e-5, **options
-    )
+    theirs = make_norm(keras.layers.BatchNormalization, x, epsilon=1e-5, **options)
     np.testing.assert_allclose(ours(x, training=True), theirs(x, training=True))
 
 

@@ -90,7 +90,8 @@ def test_gradients(reference):
     data, _, network = load(reference)
     _, _, gradients = loss_and_gradients(network, data)
     by_id = {
-        id(w): g.numpy() for w, g in zip(network.trainable_weights, gradients, strict=True)
+        id(w): g.numpy()
+        for w, g in zip(network.trainable_weights, gradients, strict=True)
     }
     keys = [key for key in data.files if key.startswith("grad")]
     assert len(keys) == len(gradients)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from keras_dip.models.fused import write_statistics
 from keras_dip.models.skip import build_skip, latent_size
-from keras_dip.presets import resolve
+from keras_dip.settings import resolve
 from keras_dip.tasks import get
 
 SMALL = {
@@ -94,8 +94,11 @@ def test_options_reach_their_layers():
     halving = layers_of(network, keras.layers.AveragePooling2D)
     assert [layer.name for layer in halving] == ["scale1_down_avg"]
     # Nothing but the output is activated otherwise.
-    kinds = {layer.get_config()["activation"] for layer in network.layers
-             if isinstance(layer, keras.layers.Activation)}
+    kinds = {
+        layer.get_config()["activation"]
+        for layer in network.layers
+        if isinstance(layer, keras.layers.Activation)
+    }
     assert kinds == {"silu", "sigmoid"}
 
 
@@ -172,7 +175,9 @@ def test_the_smallest_pictures_of_the_published_nets(kernels, least):
     picture = network(z, training=True)
     assert picture.shape == (1, 8, 9, 3)
     # Two pixels or more on a side are left for the deepest statistics.
-    assert network.get_layer(f"scale{len(kernels) - 1}_refine_norm").output.shape[1] >= 2
+    assert (
+        network.get_layer(f"scale{len(kernels) - 1}_refine_norm").output.shape[1] >= 2
+    )
     write_statistics(network, z)
     np.testing.assert_allclose(network(z, training=False), picture, atol=1e-4)
 
@@ -199,9 +204,13 @@ def test_latent_size_leaves_room_and_wastes_none(size, kernels):
             assert ran_on // 2**i > up[i] // 2
         assert ran_on // 2**scales >= 2
         smaller = ran_on - 2**scales
-        assert smaller < side or smaller // 2**scales < 2 or any(
-            smaller // 2 ** (i + 1) <= down[i] // 2 or smaller // 2**i <= up[i] // 2
-            for i in range(scales)
+        assert (
+            smaller < side
+            or smaller // 2**scales < 2
+            or any(
+                smaller // 2 ** (i + 1) <= down[i] // 2 or smaller // 2**i <= up[i] // 2
+                for i in range(scales)
+            )
         )
 
 
@@ -272,8 +281,13 @@ def test_the_default_net_has_26_convolutions_and_30_normalisations():
 
 
 def test_first_weights_are_uniform_within_one_over_the_root_of_the_fan_in():
-    network = build_skip((64, 64), down_channels=(32, 48), up_channels=(32, 48),
-                         skip_channels=(4, 4), down_kernel_size=(3, 5))
+    network = build_skip(
+        (64, 64),
+        down_channels=(32, 48),
+        up_channels=(32, 48),
+        skip_channels=(4, 4),
+        down_kernel_size=(3, 5),
+    )
     seen = []
     for layer in layers_of(network, keras.layers.Conv2D):
         kernel = layer.kernel.numpy()

@@ -16,8 +16,6 @@ FIELDS = {
     "versions": {"keras_dip": "0.1.0"},
     "source_dtype": "uint8",
     "source_mode": "RGB",
-    "opset": 17,
-    "source_mode": "RGB",
     "pastes_known": False,
     "opset": 17,
     "latent": {"kind": "noise", "contains_picture": False},

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keras_dip.models.skip import build_skip
-from keras_dip.presets import resolve
+from keras_dip.settings import resolve
 
 
 @pytest.fixture

@@ -175,7 +175,12 @@ def test_without_the_request_the_output_is_the_result(picture):
 )
 def test_published_settings(published, preset, expected):
     found = vars(published(Inpaint(), preset))
-    others = {"down_kernel": 3, "up_1x1": True, "average": 0, "average_from_first": False}
+    others = {
+        "down_kernel": 3,
+        "up_1x1": True,
+        "average": 0,
+        "average_from_first": False,
+    }
     assert found == {**others, **expected}
 
 

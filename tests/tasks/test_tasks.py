@@ -8,7 +8,7 @@ import pytest
 
 import keras_dip
 from keras_dip import models, tasks
-from keras_dip.presets import DEFAULT, Settings, resolve
+from keras_dip.settings import DEFAULT, Settings, resolve
 from keras_dip.tasks.base import Task, check_positive_number
 
 
