@@ -2,12 +2,14 @@
 
 One step: jitter z afresh, run the network in training mode, compare the degraded output
 with the observation, follow the gradient with Adam, and keep a running average of the
-outputs (Ulyanov et al., IJCV 2020, section 4). Instead of jitter, Gaussian noise of known
-deviation s allows recorrupted pairs: with fresh noise e, the network sees the picture
-y + a s e and is compared with y - s e / a. The noises of the two are independent, so
-copying noise does not pay (Pang et al., CVPR 2021). z, the observation and the average are
+outputs (Ulyanov et al., IJCV 2020, section 4). z, the observation and the average are
 variables of the model, so that many steps run in one call of a `tf.function` and Python
 is needed only to report.
+
+Where the noise is Gaussian and its deviation s known, recorrupted pairs can take the
+place of jitter: with fresh noise e, the network sees the picture y + a s e and is
+compared with y - s e / a. The noises of the two are independent, so that copying noise
+does not pay (Pang et al., CVPR 2021).
 """
 
 from collections.abc import Callable, Sequence

@@ -141,10 +141,10 @@ class DeepImagePrior:
     ) -> Restoration:
         start = time.perf_counter()
         model, latent = self._model(problem, kind)
-        observed = {k: ops.convert_to_tensor(x) for k, x in problem.observed.items()}
 
         def finish(x: Any) -> Any:
-            return self.task.finish(x, observed)
+            # Arrays, which a traced graph takes in as constants; tensors would be inputs.
+            return self.task.finish(x, problem.observed)
 
         def current_picture() -> np.ndarray:
             return _to_picture(finish(ops.convert_to_tensor(model.averaged_output)))
@@ -334,7 +334,7 @@ def _task(task: tasks.Task | str) -> tasks.Task:
         return task
     if not isinstance(task, str):
         raise ValueError(
-            f"Expected a task object or the name of a task: {', '.join(tasks.names())}. "
+            f"Expected a task or the name of one: {', '.join(tasks.names())}. "
             f"Received: {task!r}"
         )
     declared = tasks.declaration(task)

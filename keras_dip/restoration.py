@@ -1,4 +1,4 @@
-"""The result of one fit: the restored picture, how it came about, and how to keep it."""
+"""The result of a fit: the restored picture, how it came about, how to keep it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -79,7 +79,7 @@ def build_skip(
         [n, height, width, output_channels], float32.
 
     Raises:
-        ValueError: if an option is none of the above, or channel lists differ in length.
+        ValueError: if an option is none of the above, or lists differ in length.
     """
     scales = len(down_channels)
     per_scale("up_channels", up_channels, scales)

@@ -147,5 +147,5 @@ def test_an_unknown_kind():
 
 
 def test_a_picture_is_needed_for_a_latent_made_from_it():
-    with pytest.raises(ValueError, match="Expected a picture .*'picture'"):
+    with pytest.raises(ValueError, match=r"Expected a picture .*'picture'"):
         make_latent("picture", SIZE, 3, seed=1)

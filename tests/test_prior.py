@@ -1,4 +1,4 @@
-"""One restoration from the outside: pictures in, pictures out, whatever ends the fit."""
+"""A restoration from the outside: pictures in, pictures out, whatever ends it."""
 
 import json
 from dataclasses import replace
@@ -81,8 +81,10 @@ def test_arrays_of_every_kind(restore, img, kept_dtype):
 
 @pytest.mark.parametrize(
     ("mode", "channels"),
-    [("L", None), ("1", None), ("LA", None), ("I;16", None)]
-    + [("RGB", 3), ("RGBA", 3), ("P", 3), ("CMYK", 3)],
+    [
+        *[("L", None), ("1", None), ("LA", None), ("I;16", None)],
+        *[("RGB", 3), ("RGBA", 3), ("P", 3), ("CMYK", 3)],
+    ],
 )
 def test_pillow_images_of_every_mode(restore, mode, channels):
     if mode == "I;16":
@@ -415,8 +417,10 @@ def test_a_model_of_another_shape(tiny_network, scene, shape):
 
 @pytest.mark.parametrize(
     ("latent", "channels"),
-    [("noise", 4), ("normal", 4), ("meshgrid", 2), ("fourier", 4), ("picture", 3)]
-    + [("picture+noise", 7)],
+    [
+        *[("noise", 4), ("normal", 4), ("meshgrid", 2), ("fourier", 4)],
+        *[("picture", 3), ("picture+noise", 7)],
+    ],
 )
 def test_kinds_of_z(scene, latent, channels):
     task = with_preset(Denoise(), latent_channels=4)
@@ -439,7 +443,9 @@ def test_a_picture_as_z(scene):
 def test_z_must_suit_the_model(tiny_network, scene):
     network = tiny_network(*SIZE, inputs=2)
     prior = DeepImagePrior(network=network, preset="paper", latent="picture")
-    with pytest.raises(ValueError, match="picture of 3 channels.* input of 2 channels"):
+    with pytest.raises(
+        ValueError, match=r"picture of 3 channels.* input of 2 channels"
+    ):
         prior.fit(scene(*SIZE, 3))
 
 

@@ -240,6 +240,8 @@ def test_no_finite_loss_at_all_is_an_error(tiny_network, scene):
     network = tiny_network(*SIZE)
     network.get_layer("output").bias.assign([np.nan] * 3)
     prior = DeepImagePrior(network=network, preset="paper", steps=60)
-    with pytest.raises(FitError, match="before the first report.* smaller learning_ra"):
+    with pytest.raises(
+        FitError, match=r"before the first report.* smaller learning_ra"
+    ):
         prior.fit(scene(*SIZE, 3))
     assert prior.restoration is None

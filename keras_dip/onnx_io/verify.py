@@ -1,4 +1,4 @@
-"""Prove that an ONNX file gives the picture it stands for, before anyone relies on it."""
+"""Prove that an ONNX file gives the picture it stands for, before it is written."""
 
 import numpy as np
 
@@ -48,7 +48,7 @@ def verify(content: bytes, image: np.ndarray, *, half: bool = False) -> float:
     allowed = HALF_TOLERANCE if half else TOLERANCE
     if not difference <= allowed or (half and psnr(regenerated, image) < HALF_PSNR):
         raise ExportError(
-            f"Expected the ONNX file to give the restored picture within {allowed:.4g}. "
+            f"Expected the ONNX file to give the picture within {allowed:.4g}. "
             f"Received: a largest difference of {difference:.4g}, "
             f"{psnr(regenerated, image):.1f} dB"
         )

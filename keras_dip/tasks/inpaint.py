@@ -1,4 +1,4 @@
-"""Inpainting: A keeps the pixels that the mask calls known; the prior fills the rest."""
+"""Inpainting: A keeps the known pixels of a mask, and the prior fills the rest."""
 
 from typing import Any
 

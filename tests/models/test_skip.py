@@ -1,4 +1,4 @@
-"""The skip network: sizes, options, the published weight counts, and its first weights."""
+"""The skip network: sizes, options, published weight counts, and first weights."""
 
 import inspect
 
