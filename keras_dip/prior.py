@@ -143,7 +143,7 @@ class DeepImagePrior:
         model, latent = self._model(problem, kind)
 
         def finish(x: Any) -> Any:
-            # Arrays, which a traced graph takes in as constants; tensors would be inputs.
+            # Arrays: a traced graph takes them as constants, tensors as inputs.
             return self.task.finish(x, problem.observed)
 
         def current_picture() -> np.ndarray:
