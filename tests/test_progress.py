@@ -1,0 +1,92 @@
+"""Displays hear of every report, and of the calls between when they ask."""
+
+import io
+
+import numpy as np
+import pytest
+
+from keras_dip import fitting
+from keras_dip.fitting import PriorModel, forward_macs
+from keras_dip.history import HistoryRecorder
+from keras_dip.models.fused import Adam
+from keras_dip.progress import PlainDisplay, ProgressCallback
+
+SIZE = (12, 10)
+
+
+class Notes:
+    """A display that remembers what it was told."""
+
+    def __init__(self):
+        self.told = []
+
+    def start(self, total_steps):
+        self.told.append(("start", total_steps))
+
+    def update(self, step, logs):
+        self.told.append((step, dict(logs)))
+
+    def stop(self):
+        self.told.append(("stop",))
+
+
+@pytest.fixture
+def model(tiny_network, scene):
+    network, picture = tiny_network(*SIZE), scene(*SIZE, 3)[np.newaxis]
+    z = np.random.default_rng(4).uniform(0, 0.1, (1, *SIZE, 2))
+
+    def loss(x, observed):
+        return ((x - observed["picture"]) ** 2)[0, 0, 0, 0]
+
+    model = PriorModel(network, loss, z, {"picture": picture})
+    optimizer = Adam(0.01)
+    optimizer.build(network.trainable_variables)
+    model.compile(optimizer=optimizer, jit_compile=False)
+    return model
+
+
+def recorder(model, reference):
+    return HistoryRecorder(lambda: model.averaged_output[0], reference)
+
+
+def test_every_report_reaches_the_display(model, scene):
+    notes, history = Notes(), recorder(model, scene(*SIZE, 3))
+    model.take_steps(12, [history, ProgressCallback(notes)], interval=5)
+    first, *reports, last = notes.told
+    assert (first, last) == (("start", 12), ("stop",))
+    assert [step for step, _ in reports] == [5, 10, 12]
+    for step, logs in reports:
+        assert set(logs) == {"step", "loss", "seconds", "psnr", "ssim"}
+        assert logs["step"] == step
+    curves = history.history
+    for name in ("loss", "psnr", "ssim", "seconds"):
+        assert [logs[name] for _, logs in reports] == curves[name].tolist()
+
+
+def test_calls_between_two_reports_reach_it_on_request(model, scene, monkeypatch):
+    macs = forward_macs(model.network)
+    monkeypatch.setattr(fitting, "MACS_PER_CALL", {"cpu": 2.5 * macs, "gpu": 1e12})
+    notes, history = Notes(), recorder(model, scene(*SIZE, 3))
+    progress = ProgressCallback(notes, every_call=True)
+    model.take_steps(8, [history, progress], interval=4)
+    steps = [step for step, *_ in notes.told[1:-1]]
+    assert sorted(set(steps)) == [2, 4, 6, 8]
+    news = dict(entry for entry in notes.told[1:-1])
+    assert all(np.isfinite(logs["loss"]) for logs in news.values())
+    assert all(logs["seconds"] > 0 for logs in news.values())
+    # Between two reports the PSNR is the last one that was measured.
+    assert "psnr" not in news[2]
+    assert news[6]["psnr"] == news[4]["psnr"]
+
+
+def test_plain_lines():
+    stream = io.StringIO()
+    display = PlainDisplay(stream)
+    display.start(300)
+    display.update(50, {"loss": 0.0123456, "seconds": 1.23})
+    display.update(100, {"loss": 0.001, "seconds": 2.0, "psnr": 27.184})
+    display.stop()
+    assert stream.getvalue().splitlines() == [
+        "step 50/300  loss 0.012346  1.2 s",
+        "step 100/300  loss 0.001000  psnr 27.18 dB  2.0 s",
+    ]
