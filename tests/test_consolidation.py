@@ -34,9 +34,7 @@ def test_the_network_comes_nearer_to_the_picture(tiny_network, z):
     assert distance(network, z, picture) < before / 2
 
 
-def test_an_interrupt_leaves_a_network_that_works(
-    tiny_network, scene, z, monkeypatch
-):
+def test_an_interrupt_leaves_a_network_that_works(tiny_network, scene, z, monkeypatch):
     def interrupted(self, steps):
         PriorModel.fit(
             self, np.ones((1, 1), "int32"), batch_size=1, epochs=1, verbose=0

@@ -287,9 +287,7 @@ def test_networks_of_every_option(tmp_path, option):
     assert [(entry.key, entry.value) for entry in entries] == [("note", "from a test")]
 
 
-def test_a_network_that_gives_another_picture_leaves_no_file(
-    restore, scene, tmp_path
-):
+def test_a_network_that_gives_another_picture_leaves_no_file(restore, scene, tmp_path):
     restoration = restore(Denoise(), scene(*ODD, 3))
     kernel = restoration.source.network.get_layer("output").kernel
     kernel.assign(kernel * 1.5)

@@ -56,9 +56,7 @@ def test_a_picture_near_enough(content, image, half):
     ],
 )
 def test_a_picture_too_far(content, image, half):
-    with pytest.raises(
-        ExportError, match="Expected the ONNX file to give the"
-    ):
+    with pytest.raises(ExportError, match="Expected the ONNX file to give the"):
         verify(content, image, half=half)
 
 
