@@ -98,7 +98,11 @@ def test_inpaint_by_alpha_keeps_the_known_pixels(folder):
 def test_ctrl_c_writes_the_best_picture_so_far(folder):
     args = ["denoise", "noisy.png", "-o", "stopped.png", "--steps", "1000000"]
     with subprocess.Popen(
-        [*COMMAND, *args], cwd=folder, stderr=subprocess.PIPE
+        [*COMMAND, *args],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        # A job in the background of a script inherits an ignored Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         for line in process.stderr:
             if b"step 50/" in line:
