@@ -19,6 +19,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_dip.allocator import keep_freed_memory
+
 REPORT_INTERVAL = 50
 """Steps between two reports; a report is an epoch to Keras and its callbacks."""
 
@@ -163,6 +165,7 @@ class PriorModel(keras.Model):
         interval: int = REPORT_INTERVAL,
     ) -> None:
         """Fit for `steps` steps, with a report to the callbacks every `interval`."""
+        keep_freed_memory()
         self.planned_steps = steps
         counts = step_counts(steps, interval, self._steps_per_call(interval))
         self.fit(

@@ -14,6 +14,7 @@ import numpy as np
 from keras import layers, ops
 
 from keras_dip.models.fused import BatchNormalization
+from keras_dip.models.merge import NearestMergeConv2D
 
 PADDINGS = ("reflect", "zero")
 ACTIVATIONS = ("leaky_relu", "swish", "elu", "none")
@@ -99,7 +100,7 @@ class Blocks:
             x = layers.ZeroPadding2D(
                 (kernel_size - 1) // 2, dtype=self.dtype, name=f"{name}_pad"
             )(x)
-        bound = float(1 / np.sqrt(kernel_size**2 * x.shape[-1]))
+        bound = 1 / np.sqrt(kernel_size**2 * x.shape[-1])
         x = layers.Conv2D(
             filters,
             kernel_size,
@@ -120,8 +121,27 @@ class Blocks:
         self, x: Any, filters: int, kernel_size: int, name: str, down: str | None = None
     ) -> Any:
         """Convolve, normalise and activate."""
-        x = self.norm(self.conv(x, filters, kernel_size, name, down), name)
-        return self._activate(x, name)
+        return self.norm_act(self.conv(x, filters, kernel_size, name, down), name)
+
+    def norm_act(self, x: Any, name: str) -> Any:
+        """Normalise and activate."""
+        return self._activate(self.norm(x, name), name)
+
+    def nearest_merge(self, skip: Any, deep: Any, filters: int, name: str) -> Any:
+        """Normalise skip and deep, and convolve both, `deep` doubled to nearest."""
+        parts = [] if skip is None else [self.norm(skip, f"{name}_merge_skip")]
+        # Doubling every pixel changes neither their mean nor their variance.
+        parts.append(self.norm(deep, f"{name}_merge_deep"))
+        uniform = self._uniform(1 / np.sqrt(9 * sum(x.shape[-1] for x in parts)))
+        return NearestMergeConv2D(
+            filters,
+            padding=self.padding,
+            use_bias=self.use_bias,
+            kernel_initializer=uniform,
+            bias_initializer=uniform,
+            dtype=self.dtype,
+            name=f"{name}_up_conv",
+        )(parts)
 
     def upsample(self, x: Any, interpolation: str, name: str) -> Any:
         """Double height and width."""
@@ -152,7 +172,7 @@ class Blocks:
         return LanczosDownsampling2D(down, dtype=self.dtype, name=name)(x)
 
     def _uniform(self, bound: float) -> keras.initializers.Initializer:
-        seed = int(self._seeds.integers(2**31))
+        seed, bound = int(self._seeds.integers(2**31)), float(bound)
         return keras.initializers.RandomUniform(-bound, bound, seed=seed)
 
 

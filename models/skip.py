@@ -44,6 +44,7 @@ def build_skip(
     up_1x1: bool = True,
     sigmoid: bool = True,
     use_bias: bool = True,
+    subpixel: bool = False,
     dtype: Any = None,
     seed: int = 0,
     name: str = "skip",
@@ -70,6 +71,8 @@ def build_skip(
         up_1x1: whether a 1x1 convolution follows each decoder convolution.
         sigmoid: whether the output passes through a sigmoid, into (0, 1).
         use_bias: whether convolutions have biases.
+        subpixel: compute nearest upsampling and the 3x3 convolution after it at once,
+            at the lower resolution (`NearestMergeConv2D`): the same function, faster.
         dtype: a Keras dtype policy; None for the global one. The output is float32.
         seed: seed of the weights.
         name: name of the model.
@@ -92,6 +95,11 @@ def build_skip(
     for up, down in zip(ups, downs, strict=True):
         check_choice("upsampling", up, UPSAMPLINGS)
         check_choice("downsampling", down, DOWNSAMPLINGS)
+    if subpixel and (set(ups) != {"nearest"} or set(up_kernels) != {3}):
+        raise ValueError(
+            "Expected nearest upsampling and an up_kernel_size of 3 beside subpixel. "
+            f"Received: {upsampling!r} and {up_kernel_size!r}"
+        )
     blocks = Blocks(padding, activation, use_bias, dtype, seed)
     size = latent_size(image_size, down_kernels, up_kernels)
 
@@ -107,11 +115,15 @@ def build_skip(
         x = blocks.conv_norm_act(x, down_channels[i], kernel, f"{here}_refine")
         if i + 1 < scales:
             x = scale(x, i + 1)
-        x = blocks.upsample(x, ups[i], here)
-        if skip is not None:
-            x = blocks.concat(skip, x, here)
-        x = blocks.norm(x, f"{here}_merge")
-        x = blocks.conv_norm_act(x, up_channels[i], up_kernels[i], f"{here}_up")
+        if subpixel:
+            x = blocks.nearest_merge(skip, x, up_channels[i], here)
+        else:
+            x = blocks.upsample(x, ups[i], here)
+            if skip is not None:
+                x = blocks.concat(skip, x, here)
+            x = blocks.norm(x, f"{here}_merge")
+            x = blocks.conv(x, up_channels[i], up_kernels[i], f"{here}_up")
+        x = blocks.norm_act(x, f"{here}_up")
         if up_1x1:
             x = blocks.conv_norm_act(x, up_channels[i], 1, f"{here}_up1x1")
         return x
