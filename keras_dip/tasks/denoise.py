@@ -39,7 +39,7 @@ DECLARATION = Declaration(
             "latent": "picture+noise",
             "latent_channels": 5,
             "beta_2": 0.95,
-            "steps": 500,
+            "steps": 400,
             "recorruption": 0.5,
             "average": 0.99,
         },

@@ -69,5 +69,5 @@ def test_merged_network_survives_saving_and_mixed_precision(run_model_test):
 )
 def test_subpixel_needs_nearest_upsampling_and_3x3(option):
     options = {**OPTIONS, "skip_channels": (3, 2), **option}
-    with pytest.raises(ValueError, match="Expected nearest upsampling .* Received"):
+    with pytest.raises(ValueError, match=r"Expected nearest upsampling .* Received"):
         build_skip((16, 16), subpixel=True, **options)
