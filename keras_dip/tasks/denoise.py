@@ -29,17 +29,16 @@ DECLARATION = Declaration(
     presets={
         "fast": {
             "network_options": {
-                "down_channels": (16, 32, 32, 32, 32),
-                "up_channels": (16, 32, 32, 32, 32),
-                "skip_channels": (8, 8, 8, 8, 8),
+                "down_channels": (16, 64, 64, 64, 64),
+                "up_channels": (16, 64, 64, 64, 64),
+                "skip_channels": (16, 16, 16, 16, 16),
                 "upsampling": "nearest",
                 "subpixel": True,
-                "use_bias": False,
             },
             "latent": "picture+noise",
             "latent_channels": 5,
-            "beta_2": 0.95,
-            "steps": 400,
+            "beta_2": 0.99,
+            "steps": 500,
             "recorruption": 0.5,
             "average": 0.99,
         },
