@@ -197,12 +197,12 @@ def step_counts(steps: int, interval: int, per_call: int) -> np.ndarray:
 
 
 def forward_macs(network: keras.Model) -> float:
-    """Return the multiply-adds of the convolutions in one forward pass."""
+    """Return the multiply-adds of the convolutions in one forward pass, at most."""
     return float(
         sum(
             np.prod(layer.output.shape[1:3]) * np.prod(layer.kernel.shape)
             for layer in network.layers
-            if isinstance(layer, keras.layers.Conv2D)
+            if len(getattr(getattr(layer, "kernel", None), "shape", ())) == 4
         )
     )
 

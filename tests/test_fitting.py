@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from keras_dip import fitting
 from keras_dip.fitting import PriorModel, forward_macs, step_counts
 from keras_dip.models.fused import Adam
+from keras_dip.models.skip import build_skip
 
 SIZE = (12, 10)
 
@@ -121,6 +122,19 @@ def test_multiply_adds_of_a_convolution():
     x = keras.layers.Conv2D(4, 3, strides=2, padding="same")(z)
     network = keras.Model(z, keras.layers.Conv2D(2, 1)(x))
     assert forward_macs(network) == 6 * 5 * (3 * 3 * 3 * 4) + 6 * 5 * (4 * 2)
+
+
+def test_multiply_adds_of_merged_upsampling_count_as_those_of_plain_layers():
+    options = {
+        "input_channels": 4,
+        "down_channels": (6, 8),
+        "up_channels": (7, 5),
+        "skip_channels": (3, 2),
+        "upsampling": "nearest",
+    }
+    plain = build_skip((16, 16), **options)
+    merged = build_skip((16, 16), subpixel=True, **options)
+    assert forward_macs(merged) >= 0.95 * forward_macs(plain)
 
 
 def test_the_loss_falls_to_the_picture(make_model):
