@@ -162,13 +162,15 @@ def _task_option(option: Option) -> click.Option:
         "levels": click.FLOAT,
         "mask": PICTURE,
     }
+    # click takes a default of None as a value, and then asks for nothing.
+    default = {} if option.default is None else {"default": option.default}
     return click.Option(
         [flag],
         type=kind[option.type],
         metavar="FILE" if option.type == "mask" else None,
         required=option.required,
-        default=option.default,
         help=option.help,
+        **default,
     )
 
 

@@ -124,6 +124,7 @@ def test_ctrl_c_writes_the_best_picture_so_far(folder):
         (["denoise", "noisy.png", "-o", "x.png", "--steps", "0"], 2, "--steps"),
         (["denoise", "noisy.png", "-o", "x.png", "--preset", "gold"], 2, "gold"),
         (["denoise", "noisy.png", "-o", "x.png", "--network", "gold"], 2, "gold"),
+        (["super-resolve", "small.png", "-o", "x.png"], 2, "Missing option '--factor'"),
         (["super-resolve", "small.png", "-o", "x.png", "--factor", "1"], 2, "factor"),
         (["super-resolve", "small.png", "-o", "x.png", "--factor", "2.5"], 2, "2.5"),
         (["inpaint", "noisy.png", "-o", "x.png"], 2, "--mask"),
