@@ -3,7 +3,8 @@
 Each step of a fit allocates and frees the same large tensors. By default glibc gives
 large blocks back to the operating system when they are freed, and gets new ones, page
 by page, in the next step: on some machines that takes as long as the arithmetic. Told
-to keep them, it hands out the same pages again. The peak stays what it was.
+to keep them, it hands out the same pages again. In return the process holds on to what
+its largest fit needed.
 """
 
 import ctypes

@@ -132,13 +132,13 @@ class Blocks:
         parts = [] if skip is None else [self.norm(skip, f"{name}_merge_skip")]
         # Doubling every pixel changes neither their mean nor their variance.
         parts.append(self.norm(deep, f"{name}_merge_deep"))
-        uniform = self._uniform(1 / np.sqrt(9 * sum(x.shape[-1] for x in parts)))
+        bound = 1 / np.sqrt(9 * sum(x.shape[-1] for x in parts))
         return NearestMergeConv2D(
             filters,
             padding=self.padding,
             use_bias=self.use_bias,
-            kernel_initializer=uniform,
-            bias_initializer=uniform,
+            kernel_initializer=self._uniform(bound),
+            bias_initializer=self._uniform(bound),
             dtype=self.dtype,
             name=f"{name}_up_conv",
         )(parts)

@@ -38,6 +38,19 @@ def test_layer_is_upsampling_concatenation_and_convolution(padding, with_skip, s
     np.testing.assert_allclose(output, expected, rtol=0, atol=2e-6)
 
 
+def test_a_seed_draws_the_weights_of_the_plain_network():
+    options = {**OPTIONS, "skip_channels": (3, 2), "seed": 5}
+    plain_weights = {w.path: w for w in build_skip((16, 16), **options).weights}
+    convolutions = [
+        w
+        for w in build_skip((16, 16), subpixel=True, **options).weights
+        if "_conv/" in w.path
+    ]
+    assert len(convolutions) == 2 * (5 * 2 + 1)
+    for weight in convolutions:
+        np.testing.assert_array_equal(weight, plain_weights[weight.path])
+
+
 @pytest.mark.parametrize("skip_channels", [(3, 2), (0, 2), (0, 0)])
 def test_network_is_the_plain_network_with_the_same_weights(skip_channels):
     options = {**OPTIONS, "skip_channels": skip_channels}
