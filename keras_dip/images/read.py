@@ -15,8 +15,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from keras_dip.errors import ImageError
-from keras_dip.images.convert import split_alpha, to_unit, upright
-from keras_dip.images.info import Array, Floats, ImageInfo
+from keras_dip.images.convert import as_mask, split_alpha, to_unit, upright
+from keras_dip.images.info import Floats, ImageInfo
 
 _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
@@ -83,14 +83,9 @@ def read_mask(source: str | os.PathLike[str], *, alpha: bool = False) -> Floats:
                 f"Received: {_name(source)}, which has none."
             )
         array = to_unit(info.alpha)
-    mask = (array > 0.5).astype(np.float32)
-    if mask.ndim == 3 and _channels_agree(mask):
-        return mask[..., 0]
-    return mask
-
-
-def _channels_agree(array: Array) -> bool:
-    return bool((array == array[..., :1]).all())
+    known = as_mask(array if array.ndim == 3 else array[..., np.newaxis])
+    mask: Floats = known.astype(np.float32)
+    return mask[..., 0] if mask.shape[2] == 1 else mask
 
 
 def _name(source: str | os.PathLike[str]) -> str:

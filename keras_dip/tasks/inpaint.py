@@ -80,19 +80,19 @@ class Inpaint(Task):
     """Fill missing pixels; `mask` is True (or 1, or white) where a pixel is known.
 
     `mask` is [h, w] for all channels at once or [h, w, c] for each; a mask of numbers
-    counts as known above half of its range. Without a mask the last channel of a 2- or
-    4-channel picture (its alpha) is used. `keep_known` pastes the known pixels of the
-    input into the result, where the network's output only resembles them.
+    counts as known above half of its range, and a Pillow image where it looks brighter
+    than half. Without a mask the last channel of a 2- or 4-channel picture (its alpha)
+    is used. `keep_known` pastes the known pixels of the input into the result, where
+    the network's output only resembles them.
 
     Raises:
-        ValueError: if the mask has another size than the picture, or no known pixel.
+        ValueError: if the mask is not one, has another size than the picture, or no
+            known pixel.
     """
 
     declaration = DECLARATION
 
-    def __init__(
-        self, mask: np.ndarray | None = None, *, keep_known: bool = False
-    ) -> None:
+    def __init__(self, mask: Any = None, *, keep_known: bool = False) -> None:
         """Set the mask of known pixels."""
         self.mask = None if mask is None else _as_known(mask)
         self.keep_known = bool(keep_known)
@@ -154,11 +154,19 @@ class Inpaint(Task):
 
     def settings(self) -> dict[str, Any]:
         """Return the task's own arguments, for records."""
-        return {"keep_known": self.keep_known}
+        mask = "alpha" if self.mask is None else "given"
+        return {"mask": mask, "keep_known": self.keep_known}
 
 
 def _as_known(mask: Any) -> np.ndarray:
     """Return a mask as booleans [h, w, 1] or [h, w, c], True where known."""
+    from PIL import Image
+
+    from keras_dip.images.convert import as_mask, as_picture
+
+    if isinstance(mask, Image.Image):
+        # Its numbers may be those of a palette, or lie on their side.
+        return as_mask(as_picture(mask)[0])
     array = np.asarray(mask)
     if array.ndim not in (2, 3) or array.size == 0:
         raise ValueError(

@@ -5,6 +5,7 @@ import json
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from keras_dip.tasks.inpaint import Inpaint
 
@@ -37,6 +38,67 @@ def test_masks_of_every_kind(picture, mask):
     found = mask_of(Inpaint(mask), picture(3, 4, 3))
     np.testing.assert_array_equal(found, KNOWN[..., np.newaxis])
     assert found.dtype == "float32"
+
+
+def as_image(array, mode=None):
+    image = Image.fromarray(array)
+    return image.convert(mode) if mode else image
+
+
+def palette_image():
+    """Return KNOWN with white as colour 0: the numbers are the wrong way round."""
+    image = Image.fromarray((~KNOWN).astype("uint8"))
+    image.putpalette([255, 255, 255, 0, 0, 0])
+    return image
+
+
+def turned_image():
+    """Return KNOWN lying on its side, with the EXIF orientation that rights it."""
+    image = Image.fromarray(np.rot90(KNOWN).astype("uint8") * 255)
+    image.getexif()[274] = 6
+    return image
+
+
+GREY = KNOWN.astype("uint8") * 255
+CLEAR = np.where(KNOWN, 0, 255).astype("uint8")  # the other way round than the colours
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        as_image(GREY),
+        as_image(GREY, "1"),
+        as_image(GREY, "RGB"),
+        as_image(GREY * np.uint16(257)),
+        as_image(KNOWN.astype("float32")),
+        as_image(np.dstack([GREY, CLEAR])),
+        as_image(np.dstack([GREY, GREY, GREY, CLEAR])),
+        palette_image(),
+        turned_image(),
+    ],
+    ids=["L", "1", "RGB", "I;16", "F", "LA", "RGBA", "P", "turned"],
+)
+def test_pillow_masks_are_seen_as_a_person_sees_them(picture, image):
+    found = mask_of(Inpaint(image), picture(3, 4, 3))
+    np.testing.assert_array_equal(found, KNOWN[..., np.newaxis])
+
+
+def test_a_pillow_mask_is_known_above_one_half(picture):
+    image = as_image(np.array([[126, 127], [128, 129]], "uint8"))
+    found = mask_of(Inpaint(image), picture(2, 2, 3))
+    np.testing.assert_array_equal(found[..., 0], [[0, 0], [1, 1]])
+
+
+def test_a_pillow_mask_for_each_channel(picture):
+    mask = np.stack([KNOWN, ~KNOWN, KNOWN], axis=-1)
+    image = as_image(mask.astype("uint8") * 255)
+    np.testing.assert_array_equal(mask_of(Inpaint(image), picture(3, 4, 3)), mask)
+
+
+def test_a_pillow_mask_of_floats_out_of_range():
+    message = r"Expected values in \[0, 1\]\. Received: min 0, max 255"
+    with pytest.raises(ValueError, match=message):
+        Inpaint(as_image(KNOWN.astype("float32") * 255))
 
 
 @pytest.mark.parametrize(
@@ -193,9 +255,10 @@ def test_paper_alone_lists_its_variants():
         Inpaint().preset_settings("paper")
 
 
-def test_settings_can_be_recorded():
-    task = Inpaint(KNOWN, keep_known=True)
-    assert json.dumps(task.settings()) == '{"keep_known": true}'
+@pytest.mark.parametrize(("mask", "source"), [(KNOWN, "given"), (None, "alpha")])
+def test_settings_can_be_recorded(mask, source):
+    settings = json.loads(json.dumps(Inpaint(mask, keep_known=True).settings()))
+    assert settings == {"mask": source, "keep_known": True}
 
 
 @pytest.mark.parametrize(
