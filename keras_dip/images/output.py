@@ -30,6 +30,7 @@ _FORMATS = {
 }
 _WITH_ALPHA = frozenset({"PNG", "TIFF", "WEBP"})
 _WITH_16_BITS = frozenset({"PNG", "TIFF"})
+_LONGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}  # JPEG: that of libjpeg
 
 
 def check_output(
@@ -39,6 +40,7 @@ def check_output(
     force: bool = False,
     suffixes: Sequence[str] = tuple(_FORMATS),
     info: ImageInfo | None = None,
+    shape: Sequence[int] | None = None,
 ) -> None:
     """Refuse an output that could not, or must not, be written; before any work.
 
@@ -48,6 +50,7 @@ def check_output(
         force: Allow an existing file to be replaced.
         suffixes: The suffixes that can be written.
         info: Properties that a picture file will have to hold.
+        shape: Height and width of the picture that it will have to hold.
 
     Raises:
         ImageError: With the reason.
@@ -63,6 +66,8 @@ def check_output(
     if info is not None:
         deep = info.dtype == "uint16"
         check_format(format_of(destination), info.alpha is not None, deep)
+    if shape is not None:
+        _check_size(format_of(destination), *shape)
 
 
 def atomic_write(
@@ -123,6 +128,15 @@ def check_format(format: str, has_alpha: bool, deep: bool) -> None:
         raise ImageError(
             "Expected .png or .tif for a 16-bit picture. "
             f"Received: {format}, which cannot hold it."
+        )
+
+
+def _check_size(format: str, height: int, width: int) -> None:
+    longest = _LONGEST_SIDE.get(format)
+    if longest is not None and max(height, width) > longest:
+        raise ImageError(
+            f"Expected .png or .tif for a picture of {width}x{height} pixels. "
+            f"Received: {format}, which holds at most {longest} a side."
         )
 
 

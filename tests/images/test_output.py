@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keras_dip.errors import ImageError
-from keras_dip.images import ImageInfo, atomic_write, check_output
+from keras_dip.images import ImageInfo, atomic_write, check_output, write
 
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX file rights and links")
 
@@ -110,6 +110,25 @@ def test_what_the_format_cannot_hold_is_known_early(tmp_path, info, name, messag
         check_output(tmp_path / name, info=info)
     check_output(tmp_path / "out.tif", info=info)
     check_output("-", info=info)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "largest"), [(".webp", 16383), (".jpg", 65500), (".jpeg", 65500)]
+)
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_size_that_the_format_cannot_hold_is_known_early(
+    tmp_path, suffix, largest, turn
+):
+    path = tmp_path / f"out{suffix}"
+    held, larger = (largest, 1)[::turn], (largest + 1, 1)[::turn]
+    check_output(path, shape=held)
+    write(np.zeros(held), path)  # the format does hold it
+    size = f"{larger[1]}x{larger[0]} pixels"
+    message = rf"Expected \.png or \.tif for a picture of {size}\. .* {largest} "
+    with pytest.raises(ImageError, match=message):
+        check_output(path, force=True, shape=larger)
+    for other in (tmp_path / "out.png", tmp_path / "out.tif", "-"):
+        check_output(other, shape=larger)
 
 
 def test_atomic_write_replaces(tmp_path, precious):
