@@ -135,6 +135,7 @@ class PlainLines:
         self._status = Status(0)
         self._said_at = -math.inf
         self._unsaid: str | None = None
+        self._last: tuple[int, float | None] | None = None  # step and PSNR
 
     def __enter__(self) -> PlainLines:
         """Say that something begins."""
@@ -151,6 +152,11 @@ class PlainLines:
 
     def update(self, step: int, logs: dict[str, Any]) -> None:
         """Say a report, unless one was said just before."""
+        # A report comes right after the call that took its last step.
+        news = (step, logs.get("psnr"))
+        if news == self._last:
+            return
+        self._last = news
         self._unsaid = self._status.words(step, logs)
         if logs["seconds"] - self._said_at >= SECONDS_BETWEEN_LINES:
             self._said_at = logs["seconds"]

@@ -89,6 +89,28 @@ def test_plain_lines_do_not_repeat_the_last(capsys):
     assert capsys.readouterr().err.count("step 1/2") == 1
 
 
+@pytest.mark.parametrize(
+    ("call", "report", "lines"),
+    [
+        ({}, {}, 1),
+        ({}, {"psnr": 30.0}, 2),  # the report at the end of a call measured it
+        ({"psnr": 29.0}, {"psnr": 30.0}, 2),  # the call repeated an older one
+        ({"psnr": 30.0}, {"psnr": 30.0}, 1),
+    ],
+)
+def test_a_step_is_said_again_only_with_a_new_psnr(capsys, call, report, lines):
+    with PlainLines(Messages(), "denoise") as display:
+        display.start(2)
+        display.update(1, {"loss": 1.0, "seconds": 1.0})
+        display.update(2, {"loss": 0.5, "seconds": 20.0, **call})
+        display.update(2, {"loss": 0.5, "seconds": 20.5, **report})
+        display.stop()
+
+    shown = capsys.readouterr().err
+    assert shown.count("step 2/2") == lines
+    assert all(f"PSNR {psnr:.2f}" in shown for psnr in report.values())
+
+
 def test_a_broken_fit_still_shows_its_last_report(capsys):
     with pytest.raises(RuntimeError), PlainLines(Messages(), "denoise") as display:
         display.start(9)
