@@ -159,7 +159,7 @@ def _task_option(option: Option) -> click.Option:
     kind: dict[str, click.ParamType[Any]] = {
         "int": click.INT,
         "float": click.FLOAT,
-        "levels": click.FLOAT,
+        "levels": click.FloatRange(min=0, min_open=True, max=GREY_LEVELS),
         "mask": PICTURE,
     }
     # click takes a default of None as a value, and then asks for nothing.
@@ -167,6 +167,7 @@ def _task_option(option: Option) -> click.Option:
     return click.Option(
         [flag],
         type=kind[option.type],
+        callback=_finite if option.type == "levels" else None,
         metavar="FILE" if option.type == "mask" else None,
         required=option.required,
         help=option.help,
