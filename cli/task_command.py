@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +83,8 @@ def make_command(declaration: Declaration, verb: str) -> click.Command:
 
 def restore(request: Request, messages: Messages) -> int:
     """Restore the picture of a request, write it, and return the exit code."""
+    import numpy as np
+
     from keras_dip import images
     from keras_dip.cli.fit import fit, make_task
     from keras_dip.images.convert import quantise
@@ -89,16 +92,26 @@ def restore(request: Request, messages: Messages) -> int:
     _check_usage(request)
     _check_outputs(request)
     floats, info = images.read(request.source)
-    arguments, info = _task_arguments(request, floats, info)
-    task = make_task(request.declaration.name, arguments)
+    task = make_task(
+        request.declaration.name, _task_arguments(request, floats.shape, info)
+    )
+    # The integers of the file, so that the fit knows the picture's depth.
+    picture = quantise(floats, info.dtype)
+    if task.takes_alpha and info.alpha is not None:
+        picture = np.dstack([picture, info.alpha])
+        # The holes get filled: the output has nothing transparent any more.
+        info = dataclasses.replace(info, alpha=None)
     images.check_output(
-        request.output, inputs=request.inputs, force=request.force, info=info
+        request.output,
+        inputs=request.inputs,
+        force=request.force,
+        info=info,
+        shape=task.restored_shape((*floats.shape[:2], 1))[:2],
     )
     reference = images.read(request.reference)[0] if request.reference else None
     outcome = fit(
         task,
-        # The integers of the file, so that the fit knows the picture's depth.
-        quantise(floats, info.dtype),
+        picture,
         reference=reference,
         settings=request.settings,
         messages=messages,
@@ -152,24 +165,23 @@ def _check_outputs(request: Request) -> None:
 
 
 def _task_arguments(
-    request: Request, picture: np.ndarray, info: ImageInfo
-) -> tuple[dict[str, Any], ImageInfo]:
-    """Return the task's arguments in its own units, and what the output will carry."""
+    request: Request, shape: tuple[int, ...], info: ImageInfo
+) -> dict[str, Any]:
+    """Return the task's arguments in its own units."""
     arguments = {}
     for option in request.declaration.options:
         value = request.task_options[option.name]
         if option.type == "mask" and value is None:
-            arguments[option.name] = _mask_from_alpha(option.name, info)
-            # The holes get filled: the output has nothing transparent any more.
-            info = dataclasses.replace(info, alpha=None)
+            _check_holes(option.name, info)
         elif option.type == "mask":
-            arguments[option.name] = _read_mask(value, picture)
+            arguments[option.name] = _read_mask(value, shape)
         elif value is not None:
             arguments[option.name] = options.to_python(option, value)
-    return arguments, info
+    return arguments
 
 
-def _mask_from_alpha(name: str, info: ImageInfo) -> np.ndarray:
+def _check_holes(name: str, info: ImageInfo) -> None:
+    """Refuse a picture whose alpha cannot be the mask."""
     import numpy as np
 
     if info.alpha is None:
@@ -177,31 +189,29 @@ def _mask_from_alpha(name: str, info: ImageInfo) -> np.ndarray:
             f"Expected --{name} FILE, or a picture with transparent holes. "
             "Received: no mask and a picture without transparency."
         )
-    known: np.ndarray = info.alpha > np.iinfo(info.alpha.dtype).max / 2
-    if known.all():
+    if (info.alpha > np.iinfo(info.alpha.dtype).max / 2).all():
         raise click.UsageError(
             f"Expected --{name} FILE, or a picture with transparent holes. "
             "Received: no mask and a picture that is opaque everywhere."
         )
-    return known
 
 
-def _read_mask(path: str, picture: np.ndarray) -> np.ndarray:
+def _read_mask(path: str, shape: tuple[int, ...]) -> np.ndarray:
     from keras_dip import images
     from keras_dip.errors import ImageError
 
     mask = images.read_mask(path)
-    if mask.shape[:2] != picture.shape[:2]:
+    if mask.shape[:2] != shape[:2]:
         raise ImageError(
-            f"Expected a mask of the picture's size, {size_of(picture)}. "
-            f"Received: {path!r} of {size_of(mask)}."
+            f"Expected a mask of the picture's size, {size_of(shape)}. "
+            f"Received: {path!r} of {size_of(mask.shape)}."
         )
     return mask
 
 
-def size_of(picture: np.ndarray) -> str:
-    """Return the size of a picture in words, width first."""
-    height, width = picture.shape[:2]
+def size_of(shape: Sequence[int]) -> str:
+    """Return the size of a picture of some shape in words, width first."""
+    height, width = shape[:2]
     return f"{width}x{height} pixels"
 
 
@@ -219,7 +229,9 @@ def _summarise(
     if reference is not None:
         from keras_dip.metrics import psnr
 
-        parts.append(f"PSNR {psnr(restoration.image, reference):.2f} dB")
+        # A grey picture that came with alpha has a last axis.
+        image = restoration.image.reshape(reference.shape)
+        parts.append(f"PSNR {psnr(image, reference):.2f} dB")
     written = [request.output, request.onnx] if request.onnx else [request.output]
     parts.append("wrote " + " and ".join(_name(path) for path in written if path))
     messages.note(", ".join(parts))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,8 +11,6 @@ import click
 from keras_dip.cli import options
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from keras_dip.images import ImageInfo
 
 
@@ -39,10 +38,10 @@ def command(file: str, like: str | None, output: str, force: bool) -> None:
     images.check_output(output, inputs=inputs, force=force)
     fields = info(file)
     carried = _carried(fields, like)
-    images.check_output(output, inputs=inputs, force=force, info=carried)
+    images.check_output(
+        output, inputs=inputs, force=force, info=carried, shape=fields["shape"][:2]
+    )
     picture = regenerate(file)
-    if like and carried.alpha is not None:
-        _check_same_picture(picture, carried.alpha, like)
     images.write(picture, output, info=carried, inputs=inputs, force=force)
 
 
@@ -53,29 +52,37 @@ def _carried(fields: dict[str, Any], like: str | None) -> ImageInfo:
     if like is None:
         deep = fields["source_dtype"] == "uint16"
         return images.ImageInfo(mode="", dtype="uint16" if deep else "uint8")
-    _, info = images.read(like)
-    if fields["task"] == "inpaint" and _has_holes(info):
+    original, info = images.read(like)
+    task_options = fields["settings"]["task_options"]
+    _check_original(
+        original.shape, fields["shape"], task_options.get("factor", 1), like
+    )
+    if task_options.get("mask") == "alpha":
         # The holes were the mask and have been filled.
         return dataclasses.replace(info, alpha=None)
     return info
 
 
-def _has_holes(info: ImageInfo) -> bool:
-    import numpy as np
-
-    if info.alpha is None:
-        return False
-    return bool((info.alpha <= np.iinfo(info.alpha.dtype).max / 2).any())
-
-
-def _check_same_picture(picture: np.ndarray, alpha: np.ndarray, like: str) -> None:
-    """Refuse an original whose alpha cannot belong to the picture."""
+def _check_original(
+    original: Sequence[int], restored: Sequence[int], factor: int, like: str
+) -> None:
+    """Refuse a picture that the restored one, of some shape, was not made from."""
     from keras_dip.cli.task_command import size_of
     from keras_dip.errors import ImageError
 
-    factor = picture.shape[0] // alpha.shape[0]
-    if picture.shape[:2] != (alpha.shape[0] * factor, alpha.shape[1] * factor):
+    expected = [side // factor for side in restored[:2]]
+    if list(original[:2]) != expected:
         raise ImageError(
-            f"Expected the original of a picture of {size_of(picture)}. "
-            f"Received: {like!r} of {size_of(alpha)}."
+            f"Expected the original, of {size_of(expected)}. "
+            f"Received: {like!r} of {size_of(original)}."
         )
+    # Also because a colour profile describes one or the other.
+    if _kind(original) != _kind(restored):
+        raise ImageError(
+            f"Expected the original, a {_kind(restored)} picture. "
+            f"Received: {like!r}, a {_kind(original)} one."
+        )
+
+
+def _kind(shape: Sequence[int]) -> str:
+    return "colour" if len(shape) == 3 and shape[2] > 2 else "grey"

@@ -48,6 +48,8 @@ class FakePrior:
             raise self.error
         factor = getattr(self.task, "factor", 1)
         floats = (img / np.iinfo(img.dtype).max).astype("float32")
+        if self.task.takes_alpha:
+            floats = floats[..., :-1]
         self.restoration = FakeRestoration(
             image=floats.repeat(factor, 0).repeat(factor, 1),
             settings={"preset": "fast"},

@@ -8,6 +8,10 @@ CODES = np.arange(60, dtype="uint8").reshape(1, 4, 5, 3) * 4
 REGENERATE = ("regenerate", "tiny.onnx", "-o", "out.png")
 
 
+def made_by(**task_options):
+    return {"preset": "fast", "task_options": task_options}
+
+
 def test_the_picture_is_written(cli, tiny_onnx, pixels):
     tiny_onnx(CODES)
 
@@ -52,7 +56,7 @@ def test_like_carries_alpha_profile_and_exif(cli, tiny_onnx, picture, folder, pi
 
 
 def test_like_enlarges_alpha_with_the_picture(cli, tiny_onnx, picture, pixels):
-    tiny_onnx(CODES.repeat(2, 1).repeat(2, 2))
+    tiny_onnx(CODES.repeat(2, 1).repeat(2, 2), settings=made_by(factor=2))
     picture("like.png", (4, 5, 4))
 
     assert cli(*REGENERATE, "--like", "like.png").code == 0
@@ -60,24 +64,91 @@ def test_like_enlarges_alpha_with_the_picture(cli, tiny_onnx, picture, pixels):
     assert pixels("out.png").shape == (8, 10, 4)
 
 
-def test_a_filled_hole_stays_filled(cli, tiny_onnx, picture, pixels):
-    tiny_onnx(CODES, task="inpaint")
-    original = picture("like.png", (4, 5, 4))
-    assert original[..., 3].min() < 128
+@pytest.mark.parametrize("holes", [True, False])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("mask", ["alpha", "given"])
+def test_alpha_is_carried_unless_it_was_the_mask(
+    cli, tiny_onnx, folder, pixels, mask, channels, holes
+):
+    codes = CODES[..., :channels]
+    tiny_onnx(codes, task="inpaint", settings=made_by(mask=mask, keep_known=True))
+    alpha = np.full((4, 5, 1), 255, "uint8")
+    alpha[1, 2:4] = 0 if holes else 200
+    like = np.concatenate([255 - codes[0], alpha], axis=-1)
+    Image.fromarray(like).save(folder / "like.png")
 
     assert cli(*REGENERATE, "--like", "like.png").code == 0
 
-    assert pixels("out.png").shape == (4, 5, 3)
+    written = pixels("out.png").reshape(4, 5, -1)
+    kept = [codes[0], alpha] if mask == "given" else [codes[0]]
+    np.testing.assert_array_equal(written, np.concatenate(kept, axis=-1))
 
 
-def test_like_of_another_picture_is_refused(cli, tiny_onnx, picture, folder):
-    tiny_onnx(CODES)
-    picture("like.png", (3, 3, 4))
+def test_like_of_16_bits_makes_the_picture_16_bits(cli, tiny_onnx, picture, pixels):
+    tiny_onnx(CODES[..., :1], task="inpaint", settings=made_by(mask="given"))
+    picture("like.png", (4, 5), "uint16")
+
+    assert cli(*REGENERATE, "--like", "like.png").code == 0
+
+    np.testing.assert_array_equal(pixels("out.png"), CODES[0, ..., 0] * np.uint16(257))
+
+
+@pytest.mark.parametrize(
+    ("like", "factor"), [((3, 3), 1), ((8, 10), 1), ((2, 2), 1), ((4, 5), 2)]
+)
+@pytest.mark.parametrize("channels", [3, 4])
+def test_like_of_another_size_is_refused(
+    cli, tiny_onnx, picture, folder, like, factor, channels
+):
+    tiny_onnx(CODES[:, :4, :4], settings=made_by(factor=factor))
+    picture("like.png", (*like, channels))
 
     ran = cli(*REGENERATE, "--like", "like.png")
 
-    assert ran.code == 1 and "5x4 pixels" in ran.err and "3x3 pixels" in ran.err
+    assert ran.code == 1 and ran.err.count("\n") == 1
+    assert f"the original, of {4 // factor}x{4 // factor} pixels" in ran.err
+    assert f"'like.png' of {like[1]}x{like[0]} pixels" in ran.err
     assert not (folder / "out.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("channels", "like", "message"),
+    [
+        (3, (4, 5), "a colour picture. Received: 'like.png', a grey one."),
+        (3, (4, 5, 2), "a colour picture. Received: 'like.png', a grey one."),
+        (1, (4, 5, 3), "a grey picture. Received: 'like.png', a colour one."),
+        (1, (4, 5, 4), "a grey picture. Received: 'like.png', a colour one."),
+    ],
+)
+def test_grey_and_colour_do_not_mix(
+    cli, tiny_onnx, picture, folder, channels, like, message
+):
+    tiny_onnx(CODES[..., :channels])
+    picture("like.png", like, icc_profile=b"profile")
+
+    ran = cli(*REGENERATE, "--like", "like.png")
+
+    assert ran.code == 1 and message in ran.err and ran.err.count("\n") == 1
+    assert not (folder / "out.png").exists()
+
+
+def test_a_picture_that_came_as_grey_without_channels(cli, tiny_onnx, picture, pixels):
+    tiny_onnx(CODES[..., :1], shape=[4, 5])
+    original = picture("like.png", (4, 5, 2))
+
+    assert cli(*REGENERATE, "--like", "like.png").code == 0
+
+    np.testing.assert_array_equal(pixels("out.png")[..., 0], CODES[0, ..., 0])
+    np.testing.assert_array_equal(pixels("out.png")[..., 1], original[..., 1])
+
+
+def test_a_picture_too_large_for_its_format_is_refused(cli, tiny_onnx, folder):
+    tiny_onnx(np.zeros((1, 1, 16384, 3), "uint8"))
+
+    ran = cli("regenerate", "tiny.onnx", "-o", "out.webp")
+
+    assert ran.code == 1 and "Expected .png or .tif" in ran.err
+    assert not (folder / "out.webp").exists()
 
 
 def test_an_existing_output_needs_force(cli, tiny_onnx, folder, pixels):

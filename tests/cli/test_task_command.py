@@ -122,6 +122,23 @@ def test_a_format_that_loses_something_is_refused_before_the_fit(
     assert prior.made == []
 
 
+@pytest.mark.parametrize(
+    ("verb", "width"),
+    [(("denoise",), 16384), (("super-resolve", "--factor", "4"), 4096)],
+    ids=["denoise", "super-resolve"],
+)
+def test_a_result_too_large_for_its_format_is_refused_before_the_fit(
+    cli, prior, picture, verb, width
+):
+    picture(shape=(1, width))
+
+    ran = cli(*verb, "in.png", "-o", "out.webp")
+
+    assert ran.code == 1 and one_line(ran.err)
+    assert ".png or .tif" in ran.err and "16384x" in ran.err
+    assert prior.made == []
+
+
 def test_alpha_is_carried(cli, prior, picture, pixels):
     original = picture(shape=(6, 8, 4))
 
@@ -168,6 +185,25 @@ def test_wrong_usage_is_exit_code_2_and_nothing_is_written(
     assert ran.code == 2
     assert ran.err.startswith("Usage: ") and "Traceback" not in ran.err
     assert [path.name for path in folder.iterdir()] == ["in.png"]
+
+
+@pytest.mark.parametrize("sigma", ["300", "0", "-5", "nan", "inf"])
+def test_a_wrong_sigma_is_told_in_grey_levels(cli, prior, picture, sigma):
+    picture()
+
+    ran = cli(*DENOISE, "--sigma", sigma)
+
+    told = ran.err.splitlines()[-1]
+    assert ran.code == 2 and "--sigma" in told and "[0, 1]" not in told
+    assert sigma in told
+    assert "255" in told or "finite" in told
+
+
+def test_the_largest_sigma_is_255_grey_levels(cli, prior, picture):
+    picture()
+
+    assert cli(*DENOISE, "--sigma", "255").code == 0
+    assert prior.made[0].task.sigma == 1
 
 
 def test_what_the_fit_refuses_as_argument_is_wrong_usage(cli, prior, picture):
@@ -347,19 +383,40 @@ def test_inpaint_with_a_mask(cli, prior, picture, folder, pixels, flags, kept):
     task = prior.made[0].task
     np.testing.assert_array_equal(task.mask[..., 0], mask > 0)
     assert task.keep_known is kept
+    assert task.settings()["mask"] == "given"
     # The mask came from a file, so the picture's own alpha is an ordinary one.
     np.testing.assert_array_equal(pixels("out.png")[..., 3], original[..., 3])
 
 
-def test_inpaint_takes_alpha_as_the_mask_and_fills_it(cli, prior, picture, pixels):
-    original = picture(shape=(6, 8, 4))
+@pytest.mark.parametrize(("channels", "shape"), [(2, (6, 8)), (4, (6, 8, 3))])
+def test_inpaint_takes_alpha_as_the_mask_and_fills_it(
+    cli, prior, picture, pixels, channels, shape
+):
+    original = picture(shape=(6, 8, channels))
 
+    assert cli("inpaint", "in.png", "-o", "out.png").code == 0
+
+    (made,) = prior.made
+    np.testing.assert_array_equal(made.img, original)
+    assert made.img.dtype == "uint8"
+    mask = made.task.prepare(made.img / 255).observed["mask"][0, ..., 0]
+    np.testing.assert_array_equal(mask, original[..., -1] > 127)
+    assert 0 < mask.sum() < mask.size
+    assert made.task.settings()["mask"] == "alpha"
+    # Nothing transparent is left.
+    np.testing.assert_array_equal(pixels("out.png"), original[..., :-1].reshape(shape))
     assert cli("inpaint", "in.png", "-o", "out.jpg").code == 0
 
-    mask = prior.made[0].task.mask[..., 0]
-    np.testing.assert_array_equal(mask, original[..., 3] > 127)
-    assert 0 < mask.sum() < mask.size
-    assert pixels("out.jpg").shape == (6, 8, 3)
+
+def test_the_psnr_of_a_grey_picture_that_came_with_alpha(cli, prior, folder):
+    grey = np.full((8, 8), 100, "uint8")
+    grey[:4] = 0
+    Image.fromarray(np.dstack([grey, grey])).save(folder / "in.png")
+    Image.fromarray(grey + 51).save(folder / "gt.png")
+
+    ran = cli("inpaint", "in.png", "-o", "out.png", "--reference", "gt.png")
+
+    assert "PSNR 13.98 dB" in ran.err
 
 
 def test_inpaint_without_any_mask_names_the_option(cli, prior, folder, picture):
