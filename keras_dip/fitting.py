@@ -2,17 +2,21 @@
 
 One step: jitter z afresh, run the network in training mode, compare the degraded output
 with the observation, follow the gradient with Adam, and keep a running average of the
-outputs (Ulyanov et al., IJCV 2020, section 4). z, the observation and the average are
-variables of the model, so that many steps run in one call of a `tf.function` and Python
-is needed only to report.
+outputs (Ulyanov et al., IJCV 2020, section 4) or of the weights. z, the observation and
+the averages are variables of the model, so that many steps run in one call of a
+`tf.function` and Python is needed only to report.
 
 Where the noise is Gaussian and its deviation s known, recorrupted pairs can take the
 place of jitter: with fresh noise e, the network sees the picture y + a s e and is
 compared with y - s e / a. The noises of the two are independent, so that copying noise
 does not pay (Pang et al., CVPR 2021).
+
+The picture that the fit has come to is either the average of the outputs, or what the
+averaged weights make of z without any jitter (`PriorModel.picture`).
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -21,11 +25,30 @@ from keras import ops
 
 from keras_dip.allocator import keep_freed_memory
 
-REPORT_INTERVAL = 50
+REPORT_INTERVAL = 25
 """Steps between two reports; a report is an epoch to Keras and its callbacks."""
+
+SAMPLES = 65_536
+"""Values of an output that are kept for the rules that compare recent outputs."""
 
 MACS_PER_CALL = {"cpu": 2e10, "gpu": 1e12}
 """Forward multiply-adds in one call, about half a second: Ctrl-C acts between calls."""
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A picture on the way, as the weights of the network that give it.
+
+    Attributes:
+        step: steps behind it.
+        weights: values of the network's trainable variables.
+        average: the running average of outputs [1, H, W, C] that the network has still
+            to be brought to; None where the weights alone are meant.
+    """
+
+    step: int
+    weights: list[np.ndarray]
+    average: np.ndarray | None
 
 
 class PriorModel(keras.Model):
@@ -42,6 +65,11 @@ class PriorModel(keras.Model):
         sigma: deviation s of the noise in the picture, for recorrupted pairs.
         average: decay of the running average of outputs, 0 for the last output alone.
         average_from_first: start the average at the first output, uncorrected.
+        weight_average: decay of the running average of weights, 0 for none. After t
+            steps it is at most (1 + t) / (10 + t), so that the first steps are soon
+            forgotten.
+        window: number of recent outputs whose samples are kept, for rules that look at
+            how much the outputs vary.
         seed: seed of the jitter.
     """
 
@@ -57,6 +85,8 @@ class PriorModel(keras.Model):
         sigma: float = 0.0,
         average: float = 0.0,
         average_from_first: bool = False,
+        weight_average: float = 0.0,
+        window: int = 0,
         seed: int = 0,
     ) -> None:
         """Hold everything that a step needs in variables."""
@@ -68,11 +98,22 @@ class PriorModel(keras.Model):
         self.sigma = sigma
         self.average = average
         self.average_from_first = average_from_first
+        self.weight_average = weight_average
+        self.window = window
         self.z = _variable(z, "z")
         self.observed = {key: _variable(x, key) for key, x in observed.items()}
         self.output_sum = _variable(np.zeros((1, *network.output_shape[1:])), "average")
         self.steps_taken = _variable(np.zeros(()), "steps_taken")
         self.last_loss = _variable(np.zeros(()), "last_loss")
+        self.averaged_weights = []
+        if weight_average:
+            self.averaged_weights = [
+                _variable(ops.convert_to_numpy(weight), f"average_{i}")
+                for i, weight in enumerate(network.trainable_variables)
+            ]
+        size = int(np.prod(network.output_shape[1:]))
+        self._sampled = np.random.default_rng(0).permutation(size)[:SAMPLES]
+        self.recent = _variable(np.zeros((window, len(self._sampled))), "recent")
         self.planned_steps = 0
         self.jitter_seed = keras.random.SeedGenerator(seed)
         self.built = True
@@ -103,7 +144,7 @@ class PriorModel(keras.Model):
             loss = self.data_term(output, observed)
             scaled_loss = self.optimizer.scale_loss(loss)
         self.optimizer.apply(tape.gradient(scaled_loss, weights), weights)
-        self._add_to_average(output)
+        self._add_to_averages(output)
         self.last_loss.assign(loss)
         return [i + 1]
 
@@ -123,12 +164,61 @@ class PriorModel(keras.Model):
             z = z + ops.concatenate([self.recorruption * noise, none], axis=-1)
         return z, observed
 
-    def _add_to_average(self, output: Any) -> None:
-        decay = self.average
+    def _add_to_averages(self, output: Any) -> None:
+        decay, step = self.average, self.steps_taken.value
         if self.average_from_first:
-            decay = ops.where(self.steps_taken == 0, 0.0, decay)
+            decay = ops.where(step == 0, 0.0, decay)
         self.output_sum.assign(self.output_sum * decay + output * (1 - decay))
+        if self.averaged_weights:
+            share = 1 - ops.minimum(self.weight_average, (2 + step) / (11 + step))
+            for mean, weight in zip(
+                self.averaged_weights, self.network.trainable_variables, strict=True
+            ):
+                mean.assign_add((ops.cast(weight, "float32") - mean) * share)
+        if self.window:
+            samples = ops.take(ops.reshape(output, (-1,)), self._sampled)
+            row = ops.cast(step, "int32") % self.window
+            self.recent.assign(
+                ops.slice_update(self.recent, (row, 0), samples[np.newaxis])
+            )
         self.steps_taken.assign_add(1)
+
+    def predict_step(self, data: Any) -> Any:
+        """Return the picture [1, H, W, C] that the averaged weights make of z.
+
+        The statistics are those of this z, as in the fit. Without averaged weights the
+        present ones are used.
+        """
+        z, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        weights = self.averaged_weights or self.network.trainable_variables
+        picture, _ = self.network.stateless_call(
+            [weight.value for weight in weights],
+            [v.value for v in self.network.non_trainable_variables],
+            z,
+            training=True,
+        )
+        return picture
+
+    def picture(self, z: np.ndarray | None = None) -> np.ndarray:
+        """Return the picture that the fit has come to, [1, H, W, C].
+
+        Args:
+            z: in place of the fit's own, for averaged weights; [1, h, w, c].
+        """
+        if not self.averaged_weights:
+            return self.averaged_output
+        z = ops.convert_to_numpy(self.z) if z is None else z
+        picture: np.ndarray = self.predict_on_batch(z)
+        return picture
+
+    def candidate(self) -> Candidate:
+        """Return the picture that the fit has come to, as weights."""
+        weights = self.averaged_weights or self.network.trainable_variables
+        return Candidate(
+            self.step,
+            [ops.convert_to_numpy(weight).copy() for weight in weights],
+            self.averaged_output if self.average else None,
+        )
 
     @property
     def metrics(self) -> list[Any]:
@@ -138,8 +228,8 @@ class PriorModel(keras.Model):
     @property
     def averaged_output(self) -> np.ndarray:
         """Return the running average so far, [1, H, W, C]; the last output if none."""
-        total = ops.convert_to_numpy(self.output_sum)
-        if self.average == 0 or self.average_from_first:
+        total = ops.convert_to_numpy(self.output_sum).copy()
+        if self.average == 0 or self.average_from_first or self.step == 0:
             return total
         return total / (1 - self.average**self.step)
 
@@ -156,7 +246,8 @@ class PriorModel(keras.Model):
         should not meet the noise again that led astray.
         """
         progress = [self.output_sum, self.steps_taken, self.last_loss]
-        return [*self.network.variables, *self.optimizer.variables, *progress]
+        variables = [*self.network.variables, *self.optimizer.variables]
+        return [*variables, *self.averaged_weights, *progress]
 
     def take_steps(
         self,

@@ -1,7 +1,7 @@
 """The curves of a fit: what was measured at each report."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -11,11 +11,11 @@ from keras_dip.metrics import psnr, ssim
 
 
 class HistoryRecorder(keras.callbacks.Callback):
-    """Records `step`, `loss` and `seconds`, and `psnr`, `ssim` against a reference.
+    """Records step, loss, seconds, the criterion, and psnr, ssim against a reference.
 
     What it measures is added to the logs, so that callbacks after this one see it. The
     picture that is measured is the one that would be returned: the running average of
-    outputs, finished by the task.
+    weights or of outputs, finished by the task.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class HistoryRecorder(keras.callbacks.Callback):
             picture = self._current_picture()
             logs["psnr"] = psnr(picture, self._reference)
             logs["ssim"] = ssim(picture, self._reference)
-        for name in ("step", "loss", "seconds", "psnr", "ssim"):
+        for name in ("step", "loss", "seconds", "criterion", "psnr", "ssim"):
             if name in logs:
                 self.curves.setdefault(name, []).append(logs[name])
 
@@ -49,3 +49,19 @@ class HistoryRecorder(keras.callbacks.Callback):
         arrays = {name: np.asarray(curve) for name, curve in self.curves.items()}
         arrays["step"] = arrays["step"].astype(int)
         return arrays
+
+
+def joined(histories: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Return the curves of several fits as one, with `member` where there are several.
+
+    `step` and `seconds` begin anew with each member.
+    """
+    if len(histories) == 1:
+        return histories[0]
+    curves = {
+        name: np.concatenate([history[name] for history in histories])
+        for name in histories[0]
+    }
+    counts = [len(history["step"]) for history in histories]
+    curves["member"] = np.repeat(np.arange(len(histories)), counts)
+    return curves

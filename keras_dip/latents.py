@@ -10,6 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 KINDS = ("noise", "normal", "meshgrid", "fourier", "picture", "picture+noise")
+GIVEN = "given"
+"""The kind of a z that the user brings."""
+
 NOISE_HIGH = 0.1
 """Uniform noise is drawn from [0, 0.1), as published."""
 
@@ -51,8 +54,9 @@ def make_latent(
     Args:
         kind: "noise" is U[0, 0.1); "normal" is N(0, 1), cut at 4 deviations; "meshgrid"
             holds x and y in [0, 1]; "fourier" the sines and cosines of both at octaves
-            (Tancik et al., NeurIPS 2020); "picture" the given picture, and
-            "picture+noise" the picture followed by `channels` of uniform noise.
+            (Tancik et al., NeurIPS 2020); "picture" is `picture`, and "picture+noise"
+            that followed by `channels` of uniform noise; "given" is `picture` too, but
+            one that the user brought.
         size: height and width in pixels.
         channels: number of channels that are drawn; of no meaning for "picture".
         seed: seed of what is drawn.
@@ -79,7 +83,7 @@ def make_latent(
     if kind == "fourier":
         waves = _fourier_features(size, channels)[np.newaxis]
         return _on_grid(kind, np.rint((waves + 1) * 65535 / 2), 16, 2 / 65535, -1.0)
-    if kind == "picture" and picture is not None:
+    if kind in ("picture", GIVEN) and picture is not None:
         codes = np.rint(_mirror_to(picture, size).clip(0, 1) * (picture_levels - 1))
         bits = 8 if picture_levels == 256 else 16
         return _on_grid(kind, codes, bits, 1 / (picture_levels - 1), 0.0)
@@ -92,7 +96,7 @@ def make_latent(
 
 def check_kind(kind: str) -> None:
     """Raise ValueError unless there is such a kind of z."""
-    if kind not in KINDS:
+    if kind not in (*KINDS, GIVEN):
         raise ValueError(f"Expected a latent of {', '.join(KINDS)}. Received: {kind!r}")
 
 
@@ -101,10 +105,22 @@ def latent_channels(kind: str, channels: int, picture: np.ndarray) -> int:
     fixed = {
         "meshgrid": 2,
         "picture": picture.shape[-1],
+        GIVEN: picture.shape[-1],
         "picture+noise": picture.shape[-1] + channels,
         "fourier": -(-channels // 4) * 4,
     }
     return fixed.get(kind, channels)
+
+
+def with_picture(z: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    """Return z [1, h, w, c] with its first channels replaced by a picture.
+
+    The picture [1, H, W, C] is mirrored at its borders as in `make_latent`, but neither
+    clipped nor put on a grid.
+    """
+    size = (z.shape[1], z.shape[2])
+    rest = z[..., picture.shape[-1] :]
+    return np.concatenate([_mirror_to(picture, size), rest], axis=-1).astype("float32")
 
 
 def _on_grid(
@@ -159,6 +175,11 @@ def _fourier_features(size: tuple[int, int], channels: int) -> np.ndarray:
 
 def _mirror_to(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Pad [1, h, w, c] to `size`, split evenly as the network's own crop is."""
+    if any(p > s for s, p in zip(size, picture.shape[1:3], strict=True)):
+        raise ValueError(
+            f"Expected a z of at most {size[0]} x {size[1]} pixels (height x width), "
+            f"on which the network runs. Received: {picture.shape[1:3]}"
+        )
     before = [(s - p) // 2 for s, p in zip(size, picture.shape[1:3], strict=True)]
     sides = [
         (b, s - p - b) for b, s, p in zip(before, size, picture.shape[1:3], strict=True)

@@ -1,8 +1,9 @@
 """One restoration, from a degraded picture to the restored one.
 
-The picture becomes a `Problem` of its task, a network and its input z are drawn from
-one seed, `PriorModel` fits them, the average of the outputs is carried into the
-network, and the network's own picture, which its ONNX file regenerates, is the result.
+The picture becomes a `Problem` of its task; a network and its input z are drawn from
+one seed and fitted (`Member`) until a stopping rule is content; the network's own
+picture of z, which its ONNX file regenerates, is the result. With several members the
+result is the mean of their pictures, which is one network too.
 """
 
 import json
@@ -10,31 +11,27 @@ import platform
 import time
 import warnings
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from importlib import metadata
 from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
 import keras_dip
-from keras_dip import models, tasks
-from keras_dip.consolidation import HURRIED_STEPS, STEPS, consolidate
-from keras_dip.errors import FitError
-from keras_dip.fitting import PriorModel
-from keras_dip.history import HistoryRecorder
+from keras_dip import arguments, models, tasks
+from keras_dip.fitting import Candidate
+from keras_dip.history import HistoryRecorder, joined
 from keras_dip.images import PictureType, as_picture
-from keras_dip.latents import Latent, latent_channels, make_latent
-from keras_dip.models.copies import copy_for, in_float32
-from keras_dip.models.fused import Adam, write_statistics
+from keras_dip.interrupts import held_back
+from keras_dip.latents import GIVEN
+from keras_dip.member import Member, Plan, finisher, seeds_of, to_picture
+from keras_dip.models.copies import mean_of
 from keras_dip.progress import PlainDisplay, ProgressCallback
-from keras_dip.recovery import ATTEMPTS, Recovery
-from keras_dip.restoration import Restoration, Source
+from keras_dip.restoration import Restoration, Snapshot, Source
 from keras_dip.settings import DEFAULT, Settings, resolve
-
-DEVICES = (None, "cpu", "gpu")
+from keras_dip.stopping import NAMES, TimeLimit
+from keras_dip.uncertainty import calibrated_deviation
 
 
 class DeepImagePrior:
@@ -46,12 +43,23 @@ class DeepImagePrior:
         network: "skip", "hourglass", or a Keras model from z [1, h, w, c] to the
             restored picture [1, H, W, C]; it is copied, its weights are the start.
             None for the preset's.
-        preset: name of a recipe; `keras_dip.presets()` lists them by task.
-        steps: number of steps instead of the preset's.
+        preset: name of a recipe: "fast", "best" (the mean of several fits) or "paper"
+            (as published; inpainting has variants of it).
+        steps: largest number of steps instead of the preset's.
         learning_rate: learning rate of Adam instead of the preset's.
+        stop: stopping rule instead of the preset's: "auto", "fission", "wmv", "emv",
+            "heldout", "discrepancy", "plateau" (see `keras_dip.stopping`) or "none".
+        time_limit: seconds after which the fit ends with the best picture so far; what
+            follows it takes some more. None for no limit.
+        members: number of fits with different seeds whose pictures are averaged,
+            instead of the preset's.
+        snapshots: about how many iterates `Restoration.at` can give, log-spaced; 0 for
+            none.
+        blend: share of the input in the result, 0 to 1 (for super-resolution of the
+            bicubic enlargement, for inpainting of the roughly filled picture).
         seed: seed of weights, z and jitter: the same seed, machine and version give the
             same picture.
-        callbacks: Keras callbacks; an epoch is a report, every 50 steps.
+        callbacks: Keras callbacks; an epoch is a report, every 25 steps.
         verbose: 1 prints a line per report on stderr, 0 nothing.
         device: "cpu" or "gpu"; None leaves it to TensorFlow.
         latent: kind of z instead of the preset's: "noise", "normal", "meshgrid",
@@ -71,6 +79,11 @@ class DeepImagePrior:
         preset: str = DEFAULT,
         steps: int | None = None,
         learning_rate: float | None = None,
+        stop: str | None = None,
+        time_limit: float | None = None,
+        members: int | None = None,
+        snapshots: int = 0,
+        blend: float = 0.0,
         seed: int = 0,
         callbacks: Sequence[keras.callbacks.Callback] = (),
         verbose: int = 0,
@@ -80,32 +93,42 @@ class DeepImagePrior:
         jit_compile: bool = False,
     ) -> None:
         """Check the arguments; nothing heavy happens before `fit`."""
-        self.task = _task(task)
-        self.network = network
-        is_model = network is None or isinstance(network, keras.Model)
-        if not is_model and network not in models.names():
-            raise ValueError(
-                f"Expected a network of {', '.join(models.names())}, or a keras.Model. "
-                f"Received: {network!r}"
-            )
+        self.task = arguments.task_from(task)
+        arguments.check_network(network)
+        arguments.check_device(device)
+        if stop is not None and stop not in NAMES:
+            raise ValueError(f"Expected stop of {', '.join(NAMES)}. Received: {stop!r}")
+        is_given = latent is not None and not isinstance(latent, str)
+        rate = learning_rate
         self.preset = preset
         self.settings: Settings = resolve(
             self.task,
             preset,
             network=network if isinstance(network, str) else None,
-            latent=latent if latent is None or isinstance(latent, str) else "picture",
-            steps=_positive_int("steps", steps),
-            learning_rate=_positive("learning_rate", learning_rate),
+            latent=GIVEN if is_given else latent,
+            steps=None if steps is None else arguments.integer("steps", steps, 1),
+            learning_rate=(
+                None if rate is None else arguments.positive("learning_rate", rate)
+            ),
+            stop=stop,
+            members=(
+                None if members is None else arguments.integer("members", members, 1)
+            ),
         )
-        is_integer = isinstance(seed, (int, np.integer)) and not isinstance(seed, bool)
-        if not is_integer or seed < 0:
-            raise ValueError(f"Expected seed as an integer >= 0. Received: {seed!r}")
-        if device not in DEVICES:
-            raise ValueError(f"Expected device 'cpu' or 'gpu'. Received: {device!r}")
-        self.seed = int(seed)
-        self.latent = None
-        if latent is not None and not isinstance(latent, str):
-            self.latent = as_picture(latent)[0][np.newaxis]
+        if snapshots and self.settings.members > 1:
+            raise ValueError(
+                "Expected snapshots of one member only. "
+                f"Received: snapshots={snapshots} and members={self.settings.members}"
+            )
+        self.snapshots = arguments.integer("snapshots", snapshots, 0)
+        self.time_limit = time_limit
+        if time_limit is not None:
+            self.time_limit = arguments.positive("time_limit", time_limit)
+        self.blend = arguments.share("blend", blend)
+        self.seed = arguments.integer("seed", seed, 0)
+        self.network = network if isinstance(network, keras.Model) else None
+        self._latent, latent_type = as_picture(latent) if is_given else (None, None)
+        self._latent_dtype = latent_type and latent_type.dtype
         self.callbacks = list(callbacks)
         self.verbose = verbose
         self.device = device
@@ -132,56 +155,95 @@ class DeepImagePrior:
         self.restoration = None
         picture, kind = self._picture(img)
         problem = self.task.prepare(picture)
-        target = _reference(reference, problem.shape)
-        with _device(self.device):
+        target = arguments.reference_for(reference, problem.shape)
+        with arguments.device_scope(self.device):
             return self._fit(problem, kind, target)
 
     def _fit(
         self, problem: tasks.Problem, kind: PictureType, target: np.ndarray | None
     ) -> Restoration:
         start = time.perf_counter()
-        model, latent = self._model(problem, kind)
+        finish = finisher(self.task, problem, self.blend)
+        members = self._fit_members(problem, kind, target, finish, start)
+        last = members[-1]
+        with held_back() as interrupts:
+            hurry = last.stopped_by == "interrupt"
+            networks = [
+                m.network_for(m.chosen, interrupts, hurry=hurry) for m in members
+            ]
+            network = mean_of(networks)
+            z = last.latent.values
+            image = to_picture(finish(network(z, training=False)))
+            stopped_by, reason = last.stopped_by, last.reason
+            if interrupts.came and stopped_by != "interrupt":
+                stopped_by, reason = "interrupt", "Interrupted while finishing."
 
-        def finish(x: Any) -> Any:
-            # Arrays: a traced graph takes them as constants, tensors as inputs.
-            return self.task.finish(x, problem.observed)
+            def at(candidate: Candidate) -> tuple[Any, np.ndarray]:
+                with held_back() as pressed:
+                    other = last.network_for(candidate, pressed)
+                return other, to_picture(finish(other(z, training=False)))
 
-        def current_picture() -> np.ndarray:
-            return _to_picture(finish(ops.convert_to_tensor(model.averaged_output)))
-
-        recovery = Recovery()
-        recorder = HistoryRecorder(current_picture, target)
-        end, error = _run(
-            model, self.settings.steps, self._callbacks(recovery, recorder)
-        )
-        if recovery.settle() and not recovery.has_good_state:
-            raise error or FitError(
-                "The loss was not a finite number before the first report. Try a "
-                "smaller learning_rate."
+            self.restoration = Restoration(
+                image=image[..., 0] if kind.rank == 2 else image,
+                z=z,
+                history=joined([m.recorder.history for m in members]),
+                settings=self._record(problem, members, network),
+                steps=sum(m.steps for m in members),
+                best_step=last.chosen.step,
+                stopped_by=stopped_by,
+                stop_reason=reason,
+                seconds=time.perf_counter() - start,
+                source=Source(network, last.latent, finish, kind.dtype, at),
+                uncertainty=self._uncertainty(members, networks, finish, kind),
+                snapshots={
+                    step: Snapshot(candidate, criterion)
+                    for step, (candidate, criterion) in last.snapshots.items()
+                },
             )
-
-        if self.settings.average:
-            steps = HURRIED_STEPS if end == "interrupt" else STEPS
-            consolidate(model.network, latent.values, model.averaged_output, steps)
-        network = in_float32(model.network)
-        write_statistics(network, latent.values)
-        image = _to_picture(finish(network(latent.values, training=False)))
-        stopped_by, reason = self._ending(end, model, recovery)
-        self.restoration = Restoration(
-            image=image[..., 0] if kind.rank == 2 else image,
-            z=latent.values,
-            history=recorder.history,
-            settings=self._record(problem, network),
-            steps=model.step + recovery.lost_steps,
-            best_step=model.step,
-            stopped_by=stopped_by,
-            stop_reason=reason,
-            seconds=time.perf_counter() - start,
-            source=Source(network, latent, finish, kind.dtype),
-        )
-        if error is not None:
-            raise error
+        if last.error is not None:
+            raise last.error
         return self.restoration
+
+    def _fit_members(
+        self,
+        problem: tasks.Problem,
+        kind: PictureType,
+        target: np.ndarray | None,
+        finish: Any,
+        start: float,
+    ) -> list[Member]:
+        """Fit the members one after the other, until one is interrupted."""
+        plan = Plan(
+            self.task,
+            self.settings,
+            network=self.network,
+            latent=None if self._latent is None else self._latent[np.newaxis],
+            dtype_policy=self.dtype_policy,
+            jit_compile=self.jit_compile,
+            snapshots=self.snapshots,
+        )
+        deep = (self._latent_dtype or kind.dtype) != "uint8"
+        members: list[Member] = []
+        for index in range(self.settings.members):
+            limit = None
+            if self.time_limit is not None:
+                left = self.time_limit - (time.perf_counter() - start)
+                if members and left <= 0:
+                    break
+                limit = TimeLimit(max(left, 0) / (self.settings.members - index))
+            member = Member(plan, problem, deep, seeds_of(self.seed, index))
+            member.fit(self._callbacks(), target, finish, limit)
+            if member.stopped_by == "diverged":
+                warnings.warn(member.reason, RuntimeWarning, stacklevel=4)
+            if members and member.stopped_by in ("interrupt", "error"):
+                # It is not finished; those before it are.
+                members[-1].stopped_by = member.stopped_by
+                members[-1].reason, members[-1].error = member.reason, member.error
+                break
+            members.append(member)
+            if member.stopped_by in ("interrupt", "error"):
+                break
+        return members
 
     def _picture(self, img: Any) -> tuple[np.ndarray, PictureType]:
         """Return [h, w, c] floats; alpha comes back as a channel if it is the mask."""
@@ -190,114 +252,59 @@ class DeepImagePrior:
             picture = np.concatenate([picture, kind.alpha[..., np.newaxis]], axis=-1)
         return picture, kind
 
-    def _model(
-        self, problem: tasks.Problem, kind: PictureType
-    ) -> tuple[PriorModel, Latent]:
-        """Build network, z and train step from the settings and the seed."""
-        settings = self.settings
-        network_seed, latent_seed, jitter_seed = (
-            int(s) for s in np.random.SeedSequence(self.seed).generate_state(3) >> 1
-        )
-        network = self._network(problem, network_seed)
-        latent = self._latent(problem, kind, network, latent_seed)
-        model = PriorModel(
-            network,
-            self.task.data_term,
-            latent.values,
-            problem.observed,
-            jitter=settings.jitter,
-            recorruption=settings.recorruption,
-            sigma=problem.sigma or 0.0,
-            average=settings.average,
-            average_from_first=settings.average_from_first,
-            seed=jitter_seed,
-        )
-        optimizer: Any = Adam(settings.learning_rate, beta_2=settings.beta_2)
-        if keras.dtype_policies.get(self.dtype_policy).compute_dtype == "float16":
-            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-        optimizer.build(network.trainable_variables)
-        model.compile(optimizer=optimizer, jit_compile=self.jit_compile)
-        return model, latent
-
-    def _network(self, problem: tasks.Problem, seed: int) -> keras.Model:
-        height, width, channels = problem.shape
-        if isinstance(self.network, keras.Model):
-            return copy_for(self.network, problem.shape)
-        return models.build(
-            self.settings.network,
-            (height, width),
-            input_channels=latent_channels(
-                self.settings.latent,
-                self.settings.latent_channels,
-                self._given(problem),
-            ),
-            output_channels=channels,
-            seed=seed,
-            dtype=self.dtype_policy,
-            **self.settings.network_options,
-        )
-
-    def _given(self, problem: tasks.Problem) -> np.ndarray:
-        """Return the picture that z may be made from, [1, h, w, c]."""
-        return problem.guess if self.latent is None else self.latent
-
-    def _latent(
-        self,
-        problem: tasks.Problem,
-        kind: PictureType,
-        network: keras.Model,
-        seed: int,
-    ) -> Latent:
-        """Draw z at the size, and for the channels, that the network takes."""
-        _, *size, channels = network.input_shape
-        given = self._given(problem)
-        name = self.settings.latent
-        drawn = channels - given.shape[-1] if name == "picture+noise" else channels
-        latent = None
-        if drawn > 0:
-            levels = 256 if kind.dtype == "uint8" else 65536
-            latent = make_latent(name, tuple(size), drawn, seed, given, levels)
-        if latent is None or latent.codes.shape[-1] != channels:
-            raise ValueError(
-                f"Expected a network whose input has room for z, {name!r} made from a "
-                f"picture of {given.shape[-1]} channels. Received: an input of "
-                f"{channels} channels. latent='noise' suits any number"
-            )
-        return latent
-
-    def _callbacks(self, *ours: keras.callbacks.Callback) -> list[Any]:
+    def _callbacks(self) -> list[Any]:
         told = [ProgressCallback(PlainDisplay())] if self.verbose else []
-        return [*ours, *told, *self.callbacks]
+        return [*told, *self.callbacks]
 
-    def _ending(
-        self, end: str, model: PriorModel, recovery: Recovery
-    ) -> tuple[str, str]:
-        """Return what stopped the fit, as a word and as a sentence."""
-        planned, step = self.settings.steps, model.step
-        if recovery.gave_up:
-            reason = f"The loss fell apart {ATTEMPTS + 1} times; step {step} is kept."
-            warnings.warn(reason, RuntimeWarning, stacklevel=4)
-            return "diverged", reason
-        if end == "steps" and step + recovery.lost_steps >= planned:
-            return "steps", f"All {planned} steps were taken."
-        if end == "steps":
-            return "callback", f"A callback stopped the fit at step {step}."
-        verb = {"interrupt": "was interrupted", "error": "met an error"}[end]
-        return end, f"The fit {verb} at step {step} of {planned}."
+    def _uncertainty(
+        self, members: list[Member], networks: list[Any], finish: Any, kind: PictureType
+    ) -> np.ndarray | None:
+        """Return the deviation of each pixel [H, W] or [H, W, C], from two members on."""
+        if len(members) < 2:
+            return None
 
-    def _record(self, problem: tasks.Problem, network: keras.Model) -> dict[str, Any]:
+        def pictures(z: Any) -> np.ndarray:
+            return np.stack(
+                [to_picture(finish(n(z, training=False))) for n in networks]
+            )
+
+        error, first = None, members[0]
+        if first.rule is not None:
+            seen = pictures(first.model.z.value).mean(axis=0, keepdims=True)
+            error = first.rule.squared_error(seen)
+        deviation = calibrated_deviation(
+            pictures(first.latent.values), None if error is None else error[0]
+        )
+        return deviation[..., 0] if kind.rank == 2 else deviation
+
+    def _record(
+        self, problem: tasks.Problem, members: list[Member], network: keras.Model
+    ) -> dict[str, Any]:
         """Return all settings as plain data."""
+        member = members[0]
         numbers = asdict(self.settings)
-        if isinstance(self.network, keras.Model):
-            numbers["network"] = network.name
+        if self.network is not None:
+            numbers["network"] = self.network.name
             numbers["network_options"] = {}
+        else:
+            numbers["network_options"] = models.effective_options(
+                self.settings.network, self.settings.network_options
+            )
+        if member.rule is not None:
+            numbers["stop"] = member.rule.name
+        z_size = member.latent.codes.shape[1:3]
         record = {
             "task": self.task.name,
             "task_options": self.task.settings(),
             "preset": self.preset,
             "seed": self.seed,
             **numbers,
+            "members": len(members),
+            "blend": self.blend,
+            "noise_sigma": problem.sigma,
             "shape": list(problem.shape),
+            "latent_shape": list(member.latent.codes.shape),
+            "crop": [(a - b) // 2 for a, b in zip(z_size, problem.shape, strict=False)],
             "dtype_policy": self.dtype_policy,
             "device": self.device,
             "versions": {
@@ -309,83 +316,3 @@ class DeepImagePrior:
         }
         plain: dict[str, Any] = json.loads(json.dumps(record, default=str))
         return plain
-
-
-def _run(
-    model: PriorModel, steps: int, callbacks: list[Any]
-) -> tuple[str, Exception | None]:
-    """Fit; return how it ended and what a callback raised, if one did."""
-    try:
-        model.take_steps(steps, callbacks)
-    except KeyboardInterrupt:
-        if model.step == 0:
-            raise
-        return "interrupt", None
-    except Exception as error:
-        if model.step == 0:
-            raise
-        return "error", error
-    return "steps", None
-
-
-def _task(task: tasks.Task | str) -> tasks.Task:
-    """Return a task object from an object or a name."""
-    if isinstance(task, tasks.Task):
-        return task
-    if not isinstance(task, str):
-        raise ValueError(
-            f"Expected a task or the name of one: {', '.join(tasks.names())}. "
-            f"Received: {task!r}"
-        )
-    declared = tasks.declaration(task)
-    needed = [option.name for option in declared.options if option.required]
-    if needed:
-        arguments = ", ".join(f"{name}=..." for name in needed)
-        raise ValueError(
-            f"Expected a task object, {declared.class_name}({arguments}), because it "
-            f"needs an argument. Received: {task!r}"
-        )
-    return tasks.get(task)()
-
-
-def _positive_int(name: str, value: Any) -> Any:
-    is_integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if value is not None and (not is_integer or value < 1):
-        raise ValueError(f"Expected {name} as an integer >= 1. Received: {value!r}")
-    return None if value is None else int(value)
-
-
-def _positive(name: str, value: Any) -> Any:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if value is not None and (not is_number or not 0 < value < float("inf")):
-        raise ValueError(f"Expected {name} as a number above 0. Received: {value!r}")
-    return value
-
-
-def _reference(reference: Any, shape: tuple[int, int, int]) -> np.ndarray | None:
-    if reference is None:
-        return None
-    picture, _ = as_picture(reference)
-    if picture.shape != shape:
-        raise ValueError(
-            "Expected a reference of the restored picture's shape, "
-            f"{shape}. Received: {picture.shape}"
-        )
-    return picture
-
-
-def _device(device: str | None) -> AbstractContextManager[Any]:
-    if device is None:
-        return nullcontext()
-    if device == "gpu" and not keras.distribution.list_devices("gpu"):
-        raise ValueError(
-            "Expected device='gpu' only where TensorFlow finds a GPU. "
-            "Received: a machine where it finds none"
-        )
-    return keras.device(f"{device}:0")
-
-
-def _to_picture(x: Any) -> np.ndarray:
-    """Return a tensor [1, H, W, C] as an array [H, W, C], clipped to [0, 1]."""
-    array: np.ndarray = ops.convert_to_numpy(x)[0]
-    return array.clip(0.0, 1.0)

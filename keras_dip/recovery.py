@@ -2,7 +2,7 @@
 
 Adam with a large learning rate now and then blows up. The published code tries to go
 back to earlier weights but leaves the optimiser's moments as they are; here the whole
-state goes back: weights, moments, average and step count.
+state goes back: weights, moments, averages and step count.
 """
 
 import math
@@ -18,36 +18,67 @@ DROP = 5.0
 """A data term that falls by more than this many dB between two reports is a failure."""
 
 ATTEMPTS = 3
-"""After so many returns the fit stops."""
+"""After so many returns in a row the fit stops."""
+
+FORGIVEN_AFTER = 10
+"""After so many good reports in a row earlier returns no longer count."""
 
 
 class Recovery(keras.callbacks.Callback):
     """Returns the model to its last good report when the loss falls apart.
 
-    Good is a finite loss at most 5 dB above the one of the last good report.
+    Good is a finite loss at most 5 dB above the one of the last good report. Before the
+    first report every finite state is good.
+
+    Attributes:
+        returns: how often the model went back since it was last in order.
+        taken: steps taken, those that were undone included.
+        gave_up: whether the fit was stopped because it fell apart too often.
     """
 
     def __init__(self) -> None:
         """Start with nothing to go back to."""
         super().__init__()
         self.returns = 0
-        self.lost_steps = 0
+        self.taken = 0
         self.gave_up = False
+        self._seen_step = 0
+        self._good_reports = 0
         self._good_loss = math.inf
         self._good_state: list[np.ndarray] = []
 
     @property
-    def has_good_state(self) -> bool:
-        """Tell whether there is a state to go back to, and to make a picture from."""
-        return bool(self._good_state)
+    def has_picture(self) -> bool:
+        """Tell whether there is a good state after at least one step."""
+        return bool(self._good_state) and self.model.step > 0
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Keep the state before the first step."""
+        self._seen_step = self.model.step
+        self._good_state = _values(self.model)
+
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """Count the steps; before the first report keep every state that is finite."""
+        self._count()
+        if math.isinf(self._good_loss):
+            state = _values(self.model)
+            if _is_finite(self.model, state):
+                self._good_state = state
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keep a good state; leave a bad one, and stop when it happens too often."""
         if self.settle():
             self.returns += 1
-            if self.returns > ATTEMPTS or not self.has_good_state:
+            self._good_reports = 0
+            if self.returns > ATTEMPTS:
                 self.gave_up = True
                 self.model.stop_training = True
+        else:
+            self._good_reports += 1
+            if self._good_reports >= FORGIVEN_AFTER:
+                self.returns = 0
         if logs is not None:
             logs["loss"] = float(ops.convert_to_numpy(self.model.last_loss))
 
@@ -56,18 +87,29 @@ class Recovery(keras.callbacks.Callback):
 
         Also to be called after a fit that ended between two reports.
         """
+        self._count()
         model: PriorModel = self.model
         loss = float(ops.convert_to_numpy(model.last_loss))
         limit = self._good_loss * 10 ** (DROP / 10)
-        state = [ops.convert_to_numpy(v).copy() for v in model.state]
-        # The loss is the one before the last update, which may have ruined the weights.
-        is_finite = math.isfinite(loss) and all(np.isfinite(v).all() for v in state)
-        is_good = is_finite and (loss <= limit or loss < 1e-12)
-        if is_good:
+        state = _values(model)
+        if _is_finite(model, state) and (loss <= limit or loss < 1e-12):
             self._good_loss, self._good_state = loss, state
-        elif self._good_state:
-            step = model.step
-            for variable, value in zip(model.state, self._good_state, strict=True):
-                variable.assign(value)
-            self.lost_steps += step - model.step
-        return not is_good
+            return False
+        for variable, value in zip(model.state, self._good_state, strict=True):
+            variable.assign(value)
+        self._seen_step = model.step
+        return True
+
+    def _count(self) -> None:
+        self.taken += max(self.model.step - self._seen_step, 0)
+        self._seen_step = self.model.step
+
+
+def _values(model: PriorModel) -> list[np.ndarray]:
+    return [ops.convert_to_numpy(variable).copy() for variable in model.state]
+
+
+def _is_finite(model: PriorModel, state: list[np.ndarray]) -> bool:
+    # The loss is the one before the last update, which may have ruined the weights.
+    loss = float(ops.convert_to_numpy(model.last_loss))
+    return math.isfinite(loss) and all(np.isfinite(value).all() for value in state)

@@ -1,7 +1,7 @@
 """The result of a fit: the restored picture, how it came about, how to keep it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +10,29 @@ import numpy as np
 from keras_dip.latents import Latent
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Source:
-    """What an ONNX export needs beside the picture."""
+    """What an ONNX export needs beside the picture.
+
+    `network_at` gives the network of another candidate, and its picture [H, W, C].
+    """
 
     network: Any
     latent: Latent
     finish: Callable[[Any], Any]
     picture_dtype: str
+    network_at: Callable[[Any], tuple[Any, np.ndarray]] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """An iterate that was kept: its weights, and what the stopping rule measured."""
+
+    candidate: Any = field(repr=False)
+    criterion: float
+
+
+@dataclass(frozen=True, eq=False)
 class Restoration:
     """A restored picture with its history.
 
@@ -29,14 +41,19 @@ class Restoration:
             what the exported network gives from `z`.
         z: the network's input, float32 [1, h, w, c].
         history: name to 1-D array, one entry per report: `step`, `loss`, `seconds`,
-            and `psnr` (dB) and `ssim` where a reference was given.
+            `criterion` (of the stopping rule, lower is better; NaN before it has one),
+            `psnr` (dB) and `ssim` where a reference was given, and `member` where there
+            were several.
         settings: everything that was set, as plain data.
         steps: steps taken.
         best_step: the step whose result `image` is.
-        stopped_by: "steps", "interrupt", "diverged", "callback" or "error".
+        stopped_by: the name of the stopping rule, "time limit", "steps", "interrupt",
+            "diverged", "callback" or "error".
         stop_reason: the same as a sentence.
         seconds: seconds of the whole fit.
-        uncertainty: None; reserved for a per-pixel standard deviation.
+        uncertainty: standard deviation of the error of each pixel as estimated from
+            several members, float32 of the shape of `image`; None with one member.
+        snapshots: the iterates that were kept, by step; see `at`.
     """
 
     image: np.ndarray
@@ -50,6 +67,24 @@ class Restoration:
     seconds: float
     source: Source = field(repr=False)
     uncertainty: np.ndarray | None = None
+    snapshots: dict[int, Snapshot] = field(default_factory=dict, repr=False)
+
+    def at(self, step: int) -> "Restoration":
+        """Return the restoration as it was at one of the steps of `snapshots`.
+
+        Raises:
+            ValueError: if that step was not kept.
+        """
+        if step not in self.snapshots or self.source.network_at is None:
+            kept = ", ".join(map(str, self.snapshots)) or "none (snapshots=0)"
+            raise ValueError(f"Expected a step of {kept}. Received: {step!r}")
+        network, image = self.source.network_at(self.snapshots[step].candidate)
+        return replace(
+            self,
+            image=image[..., 0] if self.image.ndim == 2 else image,
+            best_step=step,
+            source=replace(self.source, network=network),
+        )
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
         """Write the picture to a file, in the format of its suffix.
@@ -57,11 +92,18 @@ class Restoration:
         16-bit grey pictures are written with 16 bits, all others with 8.
 
         Raises:
-            ImageError: if the file exists and `force` is False, or cannot be written.
+            ImageError: if the file exists and `force` is False, or cannot be written,
+                or the picture has neither 1 nor 3 channels.
         """
         from keras_dip import images
+        from keras_dip.errors import ImageError
 
         images.check_output(path, force=force)
+        if self.image.ndim == 3 and self.image.shape[2] not in (1, 3):
+            raise ImageError(
+                "Expected a picture of 1 or 3 channels for a picture file; numpy.save "
+                f"keeps others. Received: shape {self.image.shape}."
+            )
         is_grey = self.image.ndim == 2 or self.image.shape[2] == 1
         deep = is_grey and self.source.picture_dtype == "uint16"
         info = images.ImageInfo(mode="I;16", dtype="uint16") if deep else None
@@ -104,6 +146,7 @@ class Restoration:
     def _metadata(self, half: bool) -> dict[str, str]:
         from keras_dip.onnx_io.export import OPSET
         from keras_dip.onnx_io.metadata import encode
+        from keras_dip.onnx_io.verify import tolerance
 
         options = self.settings["task_options"]
         latent = self.source.latent
@@ -127,6 +170,7 @@ class Restoration:
                 },
                 "pastes_known": bool(options.get("keep_known", False)),
                 "half": half,
+                "tolerance": tolerance(half),
                 "opset": OPSET,
                 "weights": int(self.source.network.count_params()),
             }

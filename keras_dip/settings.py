@@ -20,8 +20,11 @@ class Settings:
     `jitter` is the standard deviation of the noise added to z afresh at every step;
     `average` the decay of the running average of outputs, 0 for none, corrected for its
     start at zero unless `average_from_first` lets it start at the first output, as the
-    reference does. `recorruption` is the factor a of recorrupted pairs, 0 for none (see
-    `fitting.PriorModel`); z must then begin with the observed picture.
+    reference does; `weight_average` that of a running average of weights, in place of
+    outputs. `recorruption` is the factor a of recorrupted pairs, 0 for none (see
+    `fitting.PriorModel`); z must then begin with the observed picture. `stop` names the
+    rule that ends the fit, one of `stopping.NAMES`; `members` is how many fits are
+    averaged.
     """
 
     steps: int
@@ -35,6 +38,9 @@ class Settings:
     recorruption: float = 0.0
     average: float = 0.0
     average_from_first: bool = False
+    weight_average: float = 0.0
+    stop: str = "none"
+    members: int = 1
 
 
 def resolve(task: tasks.Task, preset: str, **changes: Any) -> Settings:

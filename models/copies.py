@@ -1,4 +1,6 @@
-"""Copies of networks: a user's own for one fit, and one in float32 for the export."""
+"""Networks made of networks: copies in float32 or for one fit, and means of several."""
+
+from collections.abc import Sequence
 
 import keras
 
@@ -36,3 +38,14 @@ def in_float32(network: keras.Model) -> keras.Model:
     copy = keras.models.clone_model(network, clone_function=as_float32, recursive=True)
     copy.set_weights(network.get_weights())
     return copy
+
+
+def mean_of(networks: Sequence[keras.Model]) -> keras.Model:
+    """Return one network from z to the mean of the outputs of several."""
+    if len(networks) == 1:
+        return networks[0]
+    z = keras.Input(networks[0].input_shape[1:], name="z", dtype="float32")
+    for index, network in enumerate(networks):
+        network.name = f"member{index}"
+    outputs = [network(z) for network in networks]
+    return keras.Model(z, keras.layers.Average(dtype="float32")(outputs), name="mean")

@@ -26,6 +26,7 @@ _JSON = frozenset(
         "versions",
         "latent",  # kind of z, and whether it contains the degraded picture
         "half",  # whether weights are stored as float16
+        "tolerance",  # what may differ between the file's picture and the fit's
         "weights",  # how many
         "pastes_known",  # whether known pixels of the input are in the file
         "opset",  # version of the ONNX operators

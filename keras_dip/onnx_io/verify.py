@@ -11,6 +11,13 @@ HALF_PSNR = 55.0
 """Largest difference, and PSNR in dB, allowed for float16 weights against float32."""
 
 
+def tolerance(half: bool) -> dict[str, float | None]:
+    """Return the largest difference, and the least PSNR in dB, that are allowed."""
+    if half:
+        return {"max": HALF_TOLERANCE, "psnr": HALF_PSNR}
+    return {"max": TOLERANCE, "psnr": None}
+
+
 def verify(content: bytes, image: np.ndarray, *, half: bool = False) -> float:
     """Run an ONNX file in onnxruntime and compare its picture with `image`.
 

@@ -40,7 +40,8 @@ DECLARATION = Declaration(
             "beta_2": 0.99,
             "steps": 500,
             "recorruption": 0.5,
-            "average": 0.99,
+            "weight_average": 0.99,
+            "stop": "auto",
         },
         "paper": {
             "steps": 1800,

@@ -1,0 +1,126 @@
+"""The arguments of a restoration, checked one by one."""
+
+from contextlib import AbstractContextManager, nullcontext
+from numbers import Integral, Real
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_dip import models, tasks
+from keras_dip.images import as_picture
+
+DEVICES = (None, "cpu", "gpu")
+
+
+def task_from(task: Any) -> tasks.Task:
+    """Return a task object from an object or a name.
+
+    Raises:
+        ValueError: if it is neither, or the name of a task that needs an argument.
+    """
+    if isinstance(task, tasks.Task):
+        return task
+    if not isinstance(task, str):
+        raise ValueError(
+            f"Expected a task or the name of one: {', '.join(tasks.names())}. "
+            f"Received: {task!r}"
+        )
+    declared = tasks.declaration(task)
+    needed = [option.name for option in declared.options if option.required]
+    if needed:
+        arguments = ", ".join(f"{name}=..." for name in needed)
+        raise ValueError(
+            f"Expected a task object, {declared.class_name}({arguments}), because it "
+            f"needs an argument. Received: {task!r}"
+        )
+    return tasks.get(task)()
+
+
+def check_network(network: Any) -> None:
+    """Raise ValueError unless it is None, a keras.Model or the name of a network."""
+    is_model = network is None or isinstance(network, keras.Model)
+    if not is_model and network not in models.names():
+        raise ValueError(
+            f"Expected a network of {', '.join(models.names())}, or a keras.Model. "
+            f"Received: {network!r}"
+        )
+
+
+def check_device(device: Any) -> None:
+    """Raise ValueError unless it is None, "cpu" or "gpu"."""
+    if device not in DEVICES:
+        raise ValueError(f"Expected device 'cpu' or 'gpu'. Received: {device!r}")
+
+
+def integer(name: str, value: Any, least: int) -> int:
+    """Return a whole number that is large enough.
+
+    Raises:
+        ValueError: if it is not one.
+    """
+    is_integer = isinstance(value, Integral) and not isinstance(value, bool)
+    if not is_integer or value < least:
+        raise ValueError(
+            f"Expected {name} as an integer >= {least}. Received: {value!r}"
+        )
+    return int(value)
+
+
+def positive(name: str, value: Any) -> float:
+    """Return a finite number above 0.
+
+    Raises:
+        ValueError: if it is not one.
+    """
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if not is_number or not 0 < value < float("inf"):
+        raise ValueError(f"Expected {name} as a number above 0. Received: {value!r}")
+    return float(value)
+
+
+def share(name: str, value: Any) -> float:
+    """Return a number from 0 to 1.
+
+    Raises:
+        ValueError: if it is not one.
+    """
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if not is_number or not 0 <= value <= 1:
+        raise ValueError(
+            f"Expected {name} as a number from 0 to 1. Received: {value!r}"
+        )
+    return float(value)
+
+
+def reference_for(reference: Any, shape: tuple[int, int, int]) -> np.ndarray | None:
+    """Return the ground truth as floats [H, W, C], or None.
+
+    Raises:
+        ValueError: if it has another shape than the restored picture.
+    """
+    if reference is None:
+        return None
+    picture, _ = as_picture(reference)
+    if picture.shape != shape:
+        raise ValueError(
+            "Expected a reference of the restored picture's shape, "
+            f"{shape}. Received: {picture.shape}"
+        )
+    return picture
+
+
+def device_scope(device: str | None) -> AbstractContextManager[Any]:
+    """Return the scope in which to compute.
+
+    Raises:
+        ValueError: if there is no GPU where one is asked for.
+    """
+    if device is None:
+        return nullcontext()
+    if device == "gpu" and not keras.distribution.list_devices("gpu"):
+        raise ValueError(
+            "Expected device='gpu' only where TensorFlow finds a GPU. "
+            "Received: a machine where it finds none"
+        )
+    return keras.device(f"{device}:0")

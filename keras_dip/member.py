@@ -1,0 +1,305 @@
+"""One network fitted to one problem: from the settings and a seed to its picture.
+
+A restoration is made of one member, or of the mean of several that differ in their
+seeds alone.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_dip import models, tasks
+from keras_dip.consolidation import HURRIED_STEPS, STEPS, consolidate
+from keras_dip.errors import FitError
+from keras_dip.fitting import Candidate, PriorModel
+from keras_dip.history import HistoryRecorder
+from keras_dip.interrupts import Interrupts
+from keras_dip.latents import GIVEN, Latent, latent_channels, make_latent, with_picture
+from keras_dip.models.copies import copy_for, in_float32
+from keras_dip.models.fused import Adam, write_statistics
+from keras_dip.recovery import ATTEMPTS, Recovery
+from keras_dip.settings import Settings
+from keras_dip.snapshots import Snapshots
+from keras_dip.stopping import TimeLimit, rule_for
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What a member is made from, whatever the picture.
+
+    `network` is a model of the user's, or None for the settings'; `latent` a picture
+    [1, h, w, c] that the user wants as z, or None.
+    """
+
+    task: tasks.Task
+    settings: Settings
+    network: keras.Model | None = None
+    latent: np.ndarray | None = None
+    dtype_policy: str = "float32"
+    jit_compile: bool = False
+    snapshots: int = 0
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """The seeds of all that is drawn for a member."""
+
+    network: int
+    latent: int
+    jitter: int
+    held_back: int
+
+
+def seeds_of(seed: int, member: int) -> Seeds:
+    """Return the seeds of a member: z and what is held back are the same for all."""
+    first = np.random.SeedSequence(seed).generate_state(4) >> 1
+    network, latent, jitter, held_back = (int(s) for s in first)
+    if member:
+        own = np.random.SeedSequence([seed, member]).generate_state(2) >> 1
+        network, jitter = (int(s) for s in own)
+    return Seeds(network, latent, jitter, held_back)
+
+
+class Member:
+    """One network on its way.
+
+    Args:
+        plan: how.
+        problem: what is fitted, as the task prepared it.
+        deep: whether z is to hold a picture on 65,536 levels instead of 256.
+        seeds: where chance starts.
+
+    Attributes:
+        network: the network, in the dtype policy of the plan.
+        latent: z as the restored picture is made from it.
+        rule: the stopping rule, or None.
+        recorder: the curves.
+        model: the train step around the network.
+        stopped_by: one word for what ended the fit.
+        reason: the same as a sentence.
+
+    Raises:
+        ValueError: if network, z or stopping rule do not suit the problem.
+    """
+
+    def __init__(
+        self, plan: Plan, problem: tasks.Problem, deep: bool, seeds: Seeds
+    ) -> None:
+        """Build network, z and train step."""
+        self.plan = plan
+        settings = plan.settings
+        self.network = _network(plan, problem, seeds.network)
+        self.latent = _latent(plan, problem, self.network, seeds.latent, deep)
+        self.rule = rule_for(settings.stop, problem)
+        seen, z = problem, self.latent.values
+        if self.rule is not None:
+            rng = np.random.default_rng(seeds.held_back)
+            seen = self.rule.hold_back(problem, rng)
+            if seen is not problem and self.latent.contains_picture:
+                z = with_picture(z, plan.task.initial_picture(seen.observed))
+        self.model = PriorModel(
+            self.network,
+            plan.task.data_term,
+            z,
+            seen.observed,
+            jitter=settings.jitter,
+            recorruption=settings.recorruption,
+            sigma=seen.sigma or 0.0,
+            average=settings.average,
+            average_from_first=settings.average_from_first,
+            weight_average=settings.weight_average,
+            window=self.rule.window(settings.steps) if self.rule else 0,
+            seed=seeds.jitter,
+        )
+        optimizer: Any = Adam(settings.learning_rate, beta_2=settings.beta_2)
+        if keras.dtype_policies.get(plan.dtype_policy).compute_dtype == "float16":
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        optimizer.build(self.network.trainable_variables)
+        self.model.compile(optimizer=optimizer, jit_compile=plan.jit_compile)
+        self._recovery = Recovery()
+        self._snapshots = Snapshots(plan.snapshots, self.rule)
+        self.stopped_by, self.reason = "steps", ""
+        self.error: Exception | None = None
+
+    def fit(
+        self,
+        callbacks: Sequence[keras.callbacks.Callback],
+        target: np.ndarray | None,
+        finish: Callable[[Any], Any],
+        time_limit: TimeLimit | None,
+    ) -> None:
+        """Take the steps; what a callback raises is kept as `error`.
+
+        Args:
+            callbacks: the user's, called after our own.
+            target: the ground truth [H, W, C] for the curves, or None.
+            finish: what turns the output into the picture that is compared with it.
+            time_limit: ends the fit by the clock, or None.
+
+        Raises:
+            FitError: if the loss was never a finite number.
+        """
+
+        def current_picture() -> np.ndarray:
+            picture = self.model.picture(self.latent.values)
+            return to_picture(finish(ops.convert_to_tensor(picture)))
+
+        self.recorder = HistoryRecorder(current_picture, target)
+        ours = [self._recovery, self.rule, self.recorder, self._snapshots, time_limit]
+        end = "steps"
+        try:
+            self.model.take_steps(
+                self.plan.settings.steps, [*(c for c in ours if c), *callbacks]
+            )
+        except KeyboardInterrupt:
+            if self.model.step == 0:
+                raise
+            end = "interrupt"
+        except Exception as error:
+            if self.model.step == 0:
+                raise
+            end, self.error = "error", error
+        self._recovery.settle()
+        if not self._recovery.has_picture:
+            raise self.error or FitError(
+                "The loss was not a finite number from the first steps on. Try a "
+                "smaller learning_rate."
+            )
+        self.stopped_by, self.reason = self._ending(end, time_limit)
+
+    @property
+    def steps(self) -> int:
+        """Return the steps taken, those that were undone included."""
+        return self._recovery.taken
+
+    @property
+    def chosen(self) -> Candidate:
+        """Return the best candidate, by the rule where there is one."""
+        best = self.rule.best if self.rule else None
+        return best or self.model.candidate()
+
+    @property
+    def snapshots(self) -> dict[int, tuple[Candidate, float]]:
+        """Return the kept candidates with their criteria, by step."""
+        return self._snapshots.with_candidates(self.chosen, self.model.candidate())
+
+    def network_for(
+        self, candidate: Candidate, interrupts: Interrupts, *, hurry: bool = False
+    ) -> keras.Model:
+        """Return a float32 network that gives a candidate's picture from z.
+
+        Ctrl-C, as `interrupts` heard it, shortens what can be shortened.
+        """
+        network = keras.models.clone_model(self.network)
+        network.set_weights(self.network.get_weights())
+        for variable, value in zip(
+            network.trainable_variables, candidate.weights, strict=True
+        ):
+            variable.assign(value)
+        if candidate.average is not None:
+            steps = HURRIED_STEPS if hurry else STEPS
+            consolidate(
+                network, self.latent.values, candidate.average, steps, interrupts
+            )
+        network = in_float32(network)
+        write_statistics(network, self.latent.values)
+        return network
+
+    def _ending(self, end: str, time_limit: TimeLimit | None) -> tuple[str, str]:
+        """Return what stopped the fit, as a word and as a sentence."""
+        planned, step, best = self.plan.settings.steps, self.model.step, self.chosen
+        if self._recovery.gave_up:
+            return "diverged", (
+                f"The loss fell apart {ATTEMPTS + 1} times; step {best.step} is kept."
+            )
+        if end != "steps":
+            verb = {"interrupt": "was interrupted", "error": "met an error"}[end]
+            return end, f"The fit {verb} at step {step} of {planned}."
+        if time_limit is not None and time_limit.reason:
+            return "time limit", time_limit.reason
+        if self.rule is not None and self.rule.reason:
+            return self.rule.name, self.rule.reason
+        if self._recovery.taken >= planned:
+            kept = f" Step {best.step} is kept." if best.step != step else ""
+            return "steps", f"All {planned} steps were taken.{kept}"
+        return "callback", f"A callback stopped the fit at step {step}."
+
+
+def _network(plan: Plan, problem: tasks.Problem, seed: int) -> keras.Model:
+    """Build the network of the settings, or copy the user's."""
+    if plan.network is not None:
+        return copy_for(plan.network, problem.shape)
+    settings = plan.settings
+    height, width, channels = problem.shape
+    return models.build(
+        settings.network,
+        (height, width),
+        input_channels=latent_channels(
+            settings.latent, settings.latent_channels, _given(plan, problem)
+        ),
+        output_channels=channels,
+        seed=seed,
+        dtype=plan.dtype_policy,
+        **settings.network_options,
+    )
+
+
+def _given(plan: Plan, problem: tasks.Problem) -> np.ndarray:
+    """Return the picture that z may be made from, [1, h, w, c]."""
+    return problem.guess if plan.latent is None else plan.latent
+
+
+def _latent(
+    plan: Plan, problem: tasks.Problem, network: keras.Model, seed: int, deep: bool
+) -> Latent:
+    """Draw z at the size, and for the channels, that the network takes."""
+    _, *size, channels = network.input_shape
+    given = _given(plan, problem)
+    name = plan.settings.latent
+    sizes = [problem.shape[:2], tuple(size)]
+    if name == GIVEN and given.shape[1:3] not in sizes:
+        raise ValueError(
+            "Expected a latent of the restored picture's size, "
+            f"{sizes[0]}, or of the network's, {sizes[1]} (height, width). "
+            f"Received: {given.shape[1:3]}"
+        )
+    drawn = channels - given.shape[-1] if name == "picture+noise" else channels
+    latent = None
+    if drawn > 0:
+        levels = 65536 if deep else 256
+        latent = make_latent(name, tuple(size), drawn, seed, given, levels)
+    if latent is None or latent.codes.shape[-1] != channels:
+        raise ValueError(
+            f"Expected a network whose input has room for z, {name!r} made from a "
+            f"picture of {given.shape[-1]} channels. Received: an input of "
+            f"{channels} channels. latent='noise' suits any number"
+        )
+    return latent
+
+
+def finisher(
+    task: tasks.Task, problem: tasks.Problem, blend: float
+) -> Callable[[Any], Any]:
+    """Return the function from a network's output to the finished picture.
+
+    `blend` mixes the cheap first guess (for noise: the picture itself) into it.
+    """
+
+    def finish(x: Any) -> Any:
+        # Arrays: a traced graph takes them as constants, tensors as inputs.
+        finished = task.finish(x, problem.observed)
+        if blend:
+            finished = finished * (1 - blend) + problem.guess.astype("float32") * blend
+        return finished
+
+    return finish
+
+
+def to_picture(x: Any) -> np.ndarray:
+    """Return a tensor [1, H, W, C] as an array [H, W, C], clipped to [0, 1]."""
+    array: np.ndarray = ops.convert_to_numpy(x)[0]
+    return array.clip(0.0, 1.0)

@@ -1,0 +1,50 @@
+"""Iterates kept on the way, so that the user can choose another than the rule did."""
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_dip.fitting import REPORT_INTERVAL, Candidate
+from keras_dip.stopping import StoppingRule
+
+
+def snapshot_steps(count: int, planned_steps: int) -> list[int]:
+    """Return about `count` steps, log-spaced from the first report to the last step."""
+    first = min(REPORT_INTERVAL, planned_steps)
+    steps = np.geomspace(first, planned_steps, count)
+    reports = np.rint(steps / REPORT_INTERVAL) * REPORT_INTERVAL
+    return sorted({int(min(step, planned_steps)) for step in reports})
+
+
+class Snapshots(keras.callbacks.Callback):
+    """Keeps candidates at log-spaced steps, with the criterion of the stopping rule."""
+
+    def __init__(self, count: int, rule: StoppingRule | None = None) -> None:
+        """Set how many are kept, 0 for none, and whose criterion goes with them."""
+        super().__init__()
+        self.count = count
+        self.rule = rule
+        self.kept: dict[int, tuple[Candidate, float]] = {}
+        self._criteria: dict[int, float] = {}
+        self._due: list[int] = []
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Plan the steps."""
+        if self.count:
+            self._due = snapshot_steps(self.count, self.model.planned_steps)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Keep the candidate if one is due."""
+        step = self.model.step
+        self._criteria[step] = (logs or {}).get("criterion", math.nan)
+        if step in self._due:
+            self.kept[step] = (self.model.candidate(), self._criteria[step])
+
+    def with_candidates(self, *more: Candidate) -> dict[int, tuple[Candidate, float]]:
+        """Return what was kept and more candidates, by step; nothing if not asked."""
+        if not self.count:
+            return {}
+        others = {c.step: (c, self._criteria.get(c.step, math.nan)) for c in more}
+        return dict(sorted({**self.kept, **others}.items()))

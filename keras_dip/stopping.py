@@ -1,0 +1,416 @@
+"""When to stop, without a ground truth: Keras callbacks, one class for each rule.
+
+A fit that goes on too long learns the damage. Each rule measures a criterion at every
+report, keeps the candidate for which it was least, and stops the fit when it has not
+fallen for `patience` steps. Some rules hold a part of the observation back before the
+fit (`hold_back`), so that the criterion is measured on what the fit never saw.
+"""
+
+import math
+import time
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_dip.fitting import REPORT_INTERVAL, Candidate
+from keras_dip.metrics import noise_is_white
+from keras_dip.tasks import Problem
+
+LEAST_PATIENCE = 75
+"""Steps without progress before a rule may stop a fit, however short."""
+
+
+class StoppingRule(keras.callbacks.Callback):
+    """Keeps the candidate with the least criterion; the base of all rules.
+
+    Args:
+        patience: steps without a lower criterion after which the fit stops; None for a
+            fifth of the planned steps, but at least 75.
+
+    Attributes:
+        best: the candidate whose criterion was least, or None.
+        reason: why the fit was stopped, as a sentence; None if it was not.
+    """
+
+    name = ""
+    what = ""
+
+    def __init__(self, patience: int | None = None) -> None:
+        """Set the patience, in steps."""
+        super().__init__()
+        self.patience = patience
+        self.best: Candidate | None = None
+        self.least = math.inf
+        self.reason: str | None = None
+
+    def hold_back(self, problem: Problem, rng: np.random.Generator) -> Problem:
+        """Return the problem that the fit may see.
+
+        Raises:
+            ValueError: if the rule cannot be used for such a problem.
+        """
+        return problem
+
+    def window(self, planned_steps: int) -> int:
+        """Return how many recent outputs `measure` looks at."""
+        return 0
+
+    def measure(self) -> float | None:
+        """Return the criterion at this report; None while there is none yet."""
+        raise NotImplementedError
+
+    def squared_error(self, picture: np.ndarray) -> np.ndarray | None:
+        """Return the estimated squared error at each pixel of a picture [1, H, W, C].
+
+        NaN where it is not known; None where nothing was held back. The estimate of one
+        pixel is of no use, only means over many are.
+        """
+        return None
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Measure, keep the candidate if it is the best, or lose patience."""
+        value = self.measure()
+        if logs is not None:
+            logs["criterion"] = math.nan if value is None else value
+        if value is None or not math.isfinite(value):
+            return
+        if value < self.least:
+            self.least, self.best = value, self.model.candidate()
+        elif self.best and self.model.step - self.best.step >= self._patience():
+            self.stop(
+                f"{self.what} was least at step {self.best.step} and has not fallen "
+                f"for {self.model.step - self.best.step} steps."
+            )
+
+    def stop(self, reason: str) -> None:
+        """End the fit."""
+        self.reason = reason
+        self.model.stop_training = True
+
+    def _patience(self) -> int:
+        if self.patience is not None:
+            return self.patience
+        return max(LEAST_PATIENCE, self.model.planned_steps // 5)
+
+
+class Fission(StoppingRule):
+    """Stops by the error against a copy of the picture with independent noise.
+
+    With noise of deviation s in y and a fresh e ~ N(0, 1), y1 = y + b s e is fitted and
+    y2 = y - s e / b held back: their noises are independent, so that the squared error
+    against y2, less s^2 (1 + 1 / b^2), estimates the error against the clean picture
+    without bias (data fission: Leiner et al., Journal of the American Statistical
+    Association 120, 2025; Pang et al., CVPR 2021, for the pairs).
+
+    Args:
+        ratio: b; larger is a surer estimate and a noisier fit.
+        patience: see `StoppingRule`.
+    """
+
+    name = "fission"
+    what = "The error estimated on held-back noise"
+
+    def __init__(self, ratio: float = 0.2, patience: int | None = None) -> None:
+        """Set the share of noise that is moved."""
+        super().__init__(patience)
+        self.ratio = ratio
+
+    def hold_back(self, problem: Problem, rng: np.random.Generator) -> Problem:
+        """Return the problem with y1 in place of y, and keep y2."""
+        if not problem.sigma:
+            raise ValueError(
+                "Expected a picture with Gaussian noise of known or estimated "
+                "deviation for stop='fission'. Received: none"
+            )
+        y, sigma, ratio = problem.observed["picture"], problem.sigma, self.ratio
+        noise = sigma * rng.standard_normal(y.shape).astype("float32")
+        self.held_back = y - noise / ratio
+        self.noise_variance = sigma**2 * (1 + 1 / ratio**2)
+        observed = {**problem.observed, "picture": y + ratio * noise}
+        return replace(
+            problem, observed=observed, sigma=sigma * math.sqrt(1 + ratio**2)
+        )
+
+    def measure(self) -> float:
+        """Return the estimated mean squared error."""
+        return float(self.squared_error(self.model.picture()).mean())
+
+    def squared_error(self, picture: np.ndarray) -> np.ndarray:
+        """Return the estimated squared error, which is below 0 at many pixels."""
+        error: np.ndarray = np.square(picture - self.held_back) - self.noise_variance
+        return error
+
+
+class HeldOut(StoppingRule):
+    """Stops by the error on known pixels that the fit does not see.
+
+    Args:
+        share: share of the known pixels that are held out, as single pixels where the
+            holes are thin, as discs as wide as the holes where they are not.
+        patience: see `StoppingRule`.
+    """
+
+    name = "heldout"
+    what = "The error on held-out pixels"
+
+    def __init__(self, share: float = 0.02, patience: int | None = None) -> None:
+        """Set how much is held out."""
+        super().__init__(patience)
+        self.share = share
+
+    def hold_back(self, problem: Problem, rng: np.random.Generator) -> Problem:
+        """Return the problem with fewer known pixels."""
+        picture, mask = (problem.observed.get(name) for name in ("picture", "mask"))
+        if picture is None or mask is None:
+            raise ValueError(
+                "Expected inpainting for stop='heldout'. Received: no mask"
+            )
+        known = mask[0].all(axis=-1)
+        out = _holes_like(known, self.share, rng)[np.newaxis, ..., np.newaxis]
+        if 2 * out.sum() > known.sum():
+            raise ValueError(
+                "Expected holes that are small beside what is known for "
+                "stop='heldout'. Received: a mask with "
+                f"{int(known.sum())} known pixels"
+            )
+        self.target, self.out = picture, np.broadcast_to(out, picture.shape)
+        kept = mask * (1 - out)
+        observed = {**problem.observed, "picture": picture * kept, "mask": kept}
+        return replace(problem, observed=observed)
+
+    def measure(self) -> float:
+        """Return the mean squared error on the held-out pixels."""
+        return float(np.nanmean(self.squared_error(self.model.picture())))
+
+    def squared_error(self, picture: np.ndarray) -> np.ndarray:
+        """Return the squared error of what was held out, NaN elsewhere."""
+        return np.where(self.out, np.square(picture - self.target), np.nan)
+
+
+class WindowedVariance(StoppingRule):
+    """Stops where the outputs of a moving window vary least (ES-WMV).
+
+    Wang et al., "Early stopping for deep image prior", TMLR 2023, algorithm 1: the
+    variance peaks while the picture is learnt and again when the noise is. Of use for
+    any kind of noise.
+
+    Args:
+        size: outputs in the window; None for a twentieth of the planned steps, at
+            least 10 and at most the published 100.
+        patience: see `StoppingRule`.
+    """
+
+    name = "wmv"
+    what = "The variance of recent outputs"
+
+    def __init__(self, size: int | None = None, patience: int | None = None) -> None:
+        """Set the window."""
+        super().__init__(patience)
+        self.size = size
+
+    def window(self, planned_steps: int) -> int:
+        """Return the number of outputs in the window."""
+        return self.size or int(np.clip(planned_steps // 20, 10, 100))
+
+    def measure(self) -> float | None:
+        """Return the mean variance over sampled pixels, once the window is full."""
+        if self.model.step < self.model.window + WARM_UP:
+            return None
+        recent = ops.convert_to_numpy(self.model.recent)
+        return float(recent.var(axis=0).mean())
+
+
+class ExponentialVariance(StoppingRule):
+    """Stops where the exponentially weighted variance of outputs is least (ES-EMV).
+
+    Wang et al., TMLR 2023, equations 5 and 6; needs no memory of a whole window.
+
+    Args:
+        rate: weight of the newest output; 0.1 as published.
+        patience: see `StoppingRule`.
+    """
+
+    name = "emv"
+    what = "The moving variance of the outputs"
+
+    def __init__(self, rate: float = 0.1, patience: int | None = None) -> None:
+        """Set the weight of the newest output."""
+        super().__init__(patience)
+        self.rate = rate
+        self._seen = 0
+        self._mean: Any = 0.0
+        self._variance = 0.0
+
+    def window(self, planned_steps: int) -> int:
+        """Return the number of outputs between two reports."""
+        return REPORT_INTERVAL
+
+    def measure(self) -> float | None:
+        """Return the variance, brought up to date with the outputs since last time."""
+        recent = ops.convert_to_numpy(self.model.recent)
+        rate = self.rate
+        # After a return to an earlier state the outputs count from there.
+        first = max(min(self._seen, self.model.step), self.model.step - len(recent))
+        for step in range(first, self.model.step):
+            change = recent[step % len(recent)] - self._mean
+            self._variance *= 1 - rate
+            self._variance += rate * (1 - rate) * float(np.mean(np.square(change)))
+            self._mean = self._mean + rate * change
+        self._seen = self.model.step
+        # The first average was black: what it says fades with the steps.
+        return self._variance if self.model.step >= 5 / rate + WARM_UP else None
+
+
+class Discrepancy(StoppingRule):
+    """Stops when the residual has come down to the noise (Morozov's principle)."""
+
+    name = "discrepancy"
+    what = "The distance of the residual from the noise"
+
+    def hold_back(self, problem: Problem, rng: np.random.Generator) -> Problem:
+        """Return the problem as it is."""
+        if not problem.sigma:
+            raise ValueError(
+                "Expected a picture with noise of known or estimated deviation for "
+                "stop='discrepancy'. Received: none"
+            )
+        self.variance = problem.sigma**2
+        return problem
+
+    def measure(self) -> float:
+        """Return |mean squared residual - sigma^2|."""
+        model = self.model
+        residual = float(
+            ops.convert_to_numpy(model.data_term(model.picture(), model.observed))
+        )
+        if residual <= self.variance:
+            self.stop(f"The residual came down to the noise at step {model.step}.")
+        return abs(residual - self.variance)
+
+
+class Plateau(StoppingRule):
+    """Stops when the data term has ceased to fall; for observations without noise.
+
+    Args:
+        least_gain: relative fall below which the data term counts as level.
+        patience: see `StoppingRule`.
+    """
+
+    name = "plateau"
+    what = "The data term"
+
+    def __init__(self, least_gain: float = 0.01, patience: int | None = None) -> None:
+        """Set what counts as a fall."""
+        super().__init__(patience)
+        self.least_gain = least_gain
+        self._level = math.inf
+        self._level_step = 0
+
+    def measure(self) -> float:
+        """Return the data term of the picture so far."""
+        model = self.model
+        value = float(
+            ops.convert_to_numpy(model.data_term(model.picture(), model.observed))
+        )
+        if value < self._level * (1 - self.least_gain):
+            self._level, self._level_step = value, model.step
+        elif model.step - self._level_step >= self._patience():
+            self.stop(f"The data term has hardly fallen since step {self._level_step}.")
+        return value
+
+
+class TimeLimit(keras.callbacks.Callback):
+    """Ends a fit after so many seconds, counted from when this object was made."""
+
+    def __init__(self, seconds: float) -> None:
+        """Start the clock."""
+        super().__init__()
+        self.seconds = seconds
+        self.reason: str | None = None
+        self._end = time.perf_counter() + seconds
+
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """Look at the clock."""
+        if time.perf_counter() >= self._end and self.reason is None:
+            self.reason = (
+                f"The time limit of {self.seconds:g} s was reached at step "
+                f"{self.model.step}."
+            )
+            self.model.stop_training = True
+
+
+WARM_UP = 2 * REPORT_INTERVAL
+"""Steps before the variance of outputs says anything: they start almost constant."""
+
+_RULES: dict[str, type[StoppingRule]] = {
+    rule.name: rule
+    for rule in (
+        Fission,
+        WindowedVariance,
+        ExponentialVariance,
+        HeldOut,
+        Discrepancy,
+        Plateau,
+    )
+}
+NAMES = ("auto", *_RULES, "none")
+
+
+def rule_for(name: str, problem: Problem) -> StoppingRule | None:
+    """Return a new rule by name; "auto" picks by what the problem has.
+
+    Held-out pixels where there is a mask; data fission where there is white Gaussian
+    noise; the variance of outputs where there is noise of another kind; else the
+    plateau of the data term. "none" is None.
+
+    Raises:
+        ValueError: if there is no such rule.
+    """
+    if name not in NAMES:
+        raise ValueError(f"Expected stop of {', '.join(NAMES)}. Received: {name!r}")
+    if name == "none":
+        return None
+    return _RULES[_automatic(problem) if name == "auto" else name]()
+
+
+def _automatic(problem: Problem) -> str:
+    if "mask" in problem.observed:
+        return "heldout"
+    if problem.sigma is None:
+        return "plateau"
+    if problem.sigma and noise_is_white(problem.observed["picture"][0]):
+        return "fission"
+    return "emv"
+
+
+def _holes_like(
+    known: np.ndarray, share: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Return pixels [h, w] to hold out of `known`, in pieces as wide as its holes."""
+    from scipy.ndimage import distance_transform_edt
+
+    wanted = max(1, int(share * known.sum()))
+    if not known.all():
+        to_known = distance_transform_edt(~known)
+        radius = float(np.median(to_known[~known]))
+    else:
+        radius = 1.0
+    rows, columns = np.nonzero(known)
+    out = np.zeros(known.shape, bool)
+    if radius <= 1.5:
+        chosen = rng.choice(len(rows), wanted, replace=False)
+        out[rows[chosen], columns[chosen]] = True
+        return out
+    y, x = np.ogrid[: known.shape[0], : known.shape[1]]
+    for _ in range(known.size):
+        centre = rng.integers(len(rows))
+        disc = (y - rows[centre]) ** 2 + (x - columns[centre]) ** 2 <= radius**2
+        out |= disc & known
+        if out.sum() >= wanted:
+            break
+    return out
