@@ -1,4 +1,4 @@
-"""Ctrl-C while a result is being finished: remembered, so that the result is not lost."""
+"""Ctrl-C while a result is being finished: remembered, so that nothing is lost."""
 
 import contextlib
 import signal

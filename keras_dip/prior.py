@@ -21,7 +21,7 @@ import numpy as np
 import keras_dip
 from keras_dip import arguments, models, tasks
 from keras_dip.fitting import Candidate
-from keras_dip.history import HistoryRecorder, joined
+from keras_dip.history import joined
 from keras_dip.images import PictureType, as_picture
 from keras_dip.interrupts import held_back
 from keras_dip.latents import GIVEN
@@ -127,8 +127,11 @@ class DeepImagePrior:
         self.blend = arguments.share("blend", blend)
         self.seed = arguments.integer("seed", seed, 0)
         self.network = network if isinstance(network, keras.Model) else None
-        self._latent, latent_type = as_picture(latent) if is_given else (None, None)
-        self._latent_dtype = latent_type and latent_type.dtype
+        self._latent: np.ndarray | None = None
+        self._latent_dtype: str | None = None
+        if is_given:
+            self._latent, latent_type = as_picture(latent)
+            self._latent_dtype = latent_type.dtype
         self.callbacks = list(callbacks)
         self.verbose = verbose
         self.device = device
@@ -259,7 +262,7 @@ class DeepImagePrior:
     def _uncertainty(
         self, members: list[Member], networks: list[Any], finish: Any, kind: PictureType
     ) -> np.ndarray | None:
-        """Return the deviation of each pixel [H, W] or [H, W, C], from two members on."""
+        """Return the deviation of each pixel; None for a single member."""
         if len(members) < 2:
             return None
 
