@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from keras_dip import consolidation
+from keras_dip import fitting
 from keras_dip.consolidation import consolidate
-from keras_dip.fitting import PriorModel
+from keras_dip.interrupts import Interrupts
 
 SIZE = (12, 10)
 
@@ -30,21 +30,33 @@ def test_the_network_comes_nearer_to_the_picture(tiny_network, z):
     picture = np.asarray(neighbour(z, training=True))
     before = distance(network, z, picture)
     assert before > 0.005
-    consolidate(network, z, picture)
+    consolidate(network, z, picture, 80, Interrupts())
     assert distance(network, z, picture) < before / 2
 
 
-def test_an_interrupt_leaves_a_network_that_works(tiny_network, scene, z, monkeypatch):
-    def interrupted(self, steps):
-        PriorModel.fit(
-            self, np.ones((1, 1), "int32"), batch_size=1, epochs=1, verbose=0
-        )
-        raise KeyboardInterrupt
+def test_an_interrupt_ends_it_after_the_call_and_leaves_a_network_that_works(
+    tiny_network, scene, z, monkeypatch
+):
+    # One step in a call, so that there are calls left to go without.
+    monkeypatch.setattr(fitting, "MACS_PER_CALL", {"cpu": 1.0, "gpu": 1.0})
+    steps = []
 
-    monkeypatch.setattr(consolidation.PriorModel, "take_steps", interrupted)
+    class Told(Interrupts):
+        """Ctrl-C comes during the third step."""
+
+        @property
+        def came(self):
+            steps.append(True)
+            return len(steps) >= 3
+
+        @came.setter
+        def came(self, value):
+            pass
+
     network, picture = tiny_network(*SIZE), scene(*SIZE, 3)[np.newaxis]
     before = network.get_weights()
-    consolidate(network, z, picture)
+    consolidate(network, z, picture, 80, Told())
+    assert len(steps) == 3
     after = network.get_weights()
     assert all(np.isfinite(weight).all() for weight in after)
     assert any(not np.array_equal(a, b) for a, b in zip(before, after, strict=True))

@@ -303,6 +303,5 @@ def test_nan_ends_the_fit_of_those_who_ask(make_model):
 
 
 def test_tensorboard(make_model, tmp_path):
-    pytest.importorskip("tensorboard")
     make_model().take_steps(6, [keras.callbacks.TensorBoard(str(tmp_path))], 3)
     assert list(tmp_path.rglob("events.out.*"))

@@ -277,8 +277,8 @@ def test_the_result_tells_how_it_came_about(restore, scene):
     assert restoration.z.shape == (1, *SIZE, 2)
     assert restoration.z.dtype == "float32"
     assert set(restoration.history) == {"step", "loss", "seconds"}
-    assert {curve.shape for curve in restoration.history.values()} == {(3,)}
-    assert restoration.history["step"].tolist() == [50, 100, 120]
+    assert {curve.shape for curve in restoration.history.values()} == {(5,)}
+    assert restoration.history["step"].tolist() == [25, 50, 75, 100, 120]
     assert restoration.history["step"].dtype.kind == "i"
     assert (np.diff(restoration.history["loss"]) < 0).all()
     assert (np.diff(restoration.history["seconds"]) > 0).all()
@@ -335,7 +335,7 @@ def test_reference_curves(restore, scene, channels):
     assert set(restoration.history) == {"step", "loss", "seconds", "psnr", "ssim"}
     found = np.stack([restoration.history["psnr"], restoration.history["ssim"]], 1)
     np.testing.assert_allclose(found, pictures)
-    assert len(found) == 3
+    assert len(found) == 5
     assert found[-1, 0] > found[0, 0]
     # It is for the curves alone.
     without = restore(img, steps=110)
@@ -490,8 +490,8 @@ def test_an_interrupt_gives_the_picture_so_far(prior_with, scene):
     restoration = prior.fit(scene(*SIZE, 3))
     assert restoration is prior.restoration
     assert restoration.stopped_by == "interrupt"
-    assert restoration.stop_reason == "The fit was interrupted at step 100 of 1000."
-    assert (restoration.steps, restoration.best_step) == (100, 100)
+    assert restoration.stop_reason == "The fit was interrupted at step 50 of 1000."
+    assert (restoration.steps, restoration.best_step) == (50, 50)
     assert np.isfinite(restoration.image).all()
     again = restoration.source.network(restoration.z, training=False)
     np.testing.assert_array_equal(again[0], restoration.image)
@@ -503,8 +503,8 @@ def test_an_error_of_a_callback_is_raised_and_the_picture_kept(prior_with, scene
         prior.fit(scene(*SIZE, 3))
     assert prior.restoration is not None
     assert prior.restoration.stopped_by == "error"
-    assert prior.restoration.stop_reason == "The fit met an error at step 100 of 1000."
-    assert prior.restoration.steps == 100
+    assert prior.restoration.stop_reason == "The fit met an error at step 50 of 1000."
+    assert prior.restoration.steps == 50
     assert np.isfinite(prior.restoration.image).all()
 
 
@@ -535,8 +535,8 @@ def test_a_callback_may_stop_the_fit(prior_with, scene):
 
     restoration = prior_with(Stop()).fit(scene(*SIZE, 3))
     assert restoration.stopped_by == "callback"
-    assert restoration.stop_reason == "A callback stopped the fit at step 100."
-    assert restoration.steps == 100
+    assert restoration.stop_reason == "A callback stopped the fit at step 50."
+    assert restoration.steps == 50
 
 
 def test_verbose_prints_a_line_per_report_on_stderr(restore, scene, capsys):
@@ -544,7 +544,11 @@ def test_verbose_prints_a_line_per_report_on_stderr(restore, scene, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     lines = err.splitlines()
-    assert [line.split("  ")[0] for line in lines] == ["step 50/60", "step 60/60"]
+    assert [line.split("  ")[0] for line in lines] == [
+        "step 25/60",
+        "step 50/60",
+        "step 60/60",
+    ]
     assert all("loss 0." in line and " dB" in line for line in lines)
 
 

@@ -20,6 +20,7 @@ FIELDS = {
     "opset": 17,
     "latent": {"kind": "noise", "contains_picture": False},
     "half": False,
+    "tolerance": {"max": 1e-3, "psnr": None},
     "weights": 42,
 }
 
