@@ -17,6 +17,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 import keras_dip
 from keras_dip import arguments, models, tasks
@@ -233,9 +234,21 @@ class DeepImagePrior:
                 left = self.time_limit - (time.perf_counter() - start)
                 if members and left <= 0:
                     break
-                limit = TimeLimit(max(left, 0) / (self.settings.members - index))
-            member = Member(plan, problem, deep, seeds_of(self.seed, index))
-            member.fit(self._callbacks(), target, finish, limit)
+                share = max(left, 0) / (self.settings.members - index)
+                limit = TimeLimit(share, self.time_limit)
+            try:
+                member = Member(plan, problem, deep, seeds_of(self.seed, index))
+                member.fit(self._callbacks(), target, finish, limit)
+            except (KeyboardInterrupt, Exception) as raised:
+                if not members:
+                    raise
+                # It has no picture; those before it have.
+                error = raised if isinstance(raised, Exception) else None
+                last = members[-1]
+                last.stopped_by, last.error = "error" if error else "interrupt", error
+                verb = "met an error" if error else "was interrupted"
+                last.reason = f"The fit {verb} as member {index + 1} began."
+                break
             if member.stopped_by == "diverged":
                 warnings.warn(member.reason, RuntimeWarning, stacklevel=4)
             if members and member.stopped_by in ("interrupt", "error"):
@@ -266,18 +279,22 @@ class DeepImagePrior:
         if len(members) < 2:
             return None
 
-        def pictures(z: Any) -> np.ndarray:
-            return np.stack(
-                [to_picture(finish(n(z, training=False))) for n in networks]
-            )
+        def outputs(z: Any) -> np.ndarray:
+            return np.stack([to_picture(n(z, training=False)) for n in networks])
 
         error, first = None, members[0]
         if first.rule is not None:
-            seen = pictures(first.model.z.value).mean(axis=0, keepdims=True)
+            seen = outputs(first.model.z.value).mean(axis=0, keepdims=True)
             error = first.rule.squared_error(seen)
-        deviation = calibrated_deviation(
-            pictures(first.latent.values), None if error is None else error[0]
+        pictures = outputs(first.latent.values)
+        deviation = calibrated_deviation(pictures, None if error is None else error[0])
+        # Before finishing: known pixels pasted in would count as free of error.
+        mean = pictures.mean(axis=0)
+        low, high = (
+            ops.convert_to_numpy(finish(ops.convert_to_tensor(x[np.newaxis])))[0]
+            for x in (mean, mean + deviation)
         )
+        deviation = np.abs(high - low)
         return deviation[..., 0] if kind.rank == 2 else deviation
 
     def _record(

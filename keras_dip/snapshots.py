@@ -15,7 +15,9 @@ def snapshot_steps(count: int, planned_steps: int) -> list[int]:
     first = min(REPORT_INTERVAL, planned_steps)
     steps = np.geomspace(first, planned_steps, count)
     reports = np.rint(steps / REPORT_INTERVAL) * REPORT_INTERVAL
-    return sorted({int(min(step, planned_steps)) for step in reports})
+    # The last report may come early: rounding would miss it.
+    inner = {int(np.clip(step, first, planned_steps)) for step in reports[:-1]}
+    return sorted({*inner, planned_steps})
 
 
 class Snapshots(keras.callbacks.Callback):

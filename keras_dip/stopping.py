@@ -169,8 +169,10 @@ class HeldOut(StoppingRule):
                 "Expected inpainting for stop='heldout'. Received: no mask"
             )
         known = mask[0].all(axis=-1)
-        out = _holes_like(known, self.share, rng)[np.newaxis, ..., np.newaxis]
-        if 2 * out.sum() > known.sum():
+        out = np.zeros((1, *known.shape, 1), bool)
+        if known.any():
+            out[0, ..., 0] = _holes_like(known, self.share, rng)
+        if 2 * out.sum() > known.sum() or not known.any():
             raise ValueError(
                 "Expected holes that are small beside what is known for "
                 "stop='heldout'. Received: a mask with "
@@ -323,12 +325,18 @@ class Plateau(StoppingRule):
 
 
 class TimeLimit(keras.callbacks.Callback):
-    """Ends a fit after so many seconds, counted from when this object was made."""
+    """Ends a fit after so many seconds, counted from when this object was made.
 
-    def __init__(self, seconds: float) -> None:
+    Args:
+        seconds: how many.
+        whole: the limit that the user set and that these are a part of, to be named in
+            `reason`; None for the seconds themselves.
+    """
+
+    def __init__(self, seconds: float, whole: float | None = None) -> None:
         """Start the clock."""
         super().__init__()
-        self.seconds = seconds
+        self.whole = seconds if whole is None else whole
         self.reason: str | None = None
         self._end = time.perf_counter() + seconds
 
@@ -338,7 +346,7 @@ class TimeLimit(keras.callbacks.Callback):
         """Look at the clock."""
         if time.perf_counter() >= self._end and self.reason is None:
             self.reason = (
-                f"The time limit of {self.seconds:g} s was reached at step "
+                f"The time limit of {self.whole:g} s was reached at step "
                 f"{self.model.step}."
             )
             self.model.stop_training = True

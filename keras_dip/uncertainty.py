@@ -27,7 +27,9 @@ def calibrated_deviation(
     known = np.zeros(0) if squared_error is None else np.isfinite(squared_error)
     if squared_error is not None and known.sum() >= BINS:
         constant, factor = _line(variance[known], squared_error[known])
-        variance = constant + factor * variance
+        # Estimates too noisy to be above 0 on average say nothing.
+        if constant or factor:
+            variance = constant + factor * variance
     return np.sqrt(variance).astype("float32")
 
 
