@@ -13,6 +13,17 @@ from keras_dip.settings import DEFAULT as DEFAULT_PRESET
 from keras_dip.tasks import Declaration, Option
 
 GREY_LEVELS = 255
+# Those of keras_dip.stopping.NAMES, which only Keras could tell.
+STOPS = (
+    "auto",
+    "fission",
+    "wmv",
+    "emv",
+    "heldout",
+    "discrepancy",
+    "plateau",
+    "none",
+)
 PICTURE = click.Path(allow_dash=True)
 FILE = click.Path()
 
@@ -68,10 +79,102 @@ def steps_option() -> click.Option:
     )
 
 
+def stop_options() -> list[click.Parameter]:
+    """Return the options that say how long, how often and where a network is fitted."""
+    return [
+        steps_option(),
+        click.Option(
+            ["--stop"],
+            type=click.Choice(STOPS),
+            help="The rule that stops the fit before it learns the damage: 'auto' "
+            "takes the one that suits the picture, 'none' all steps. [default: as the "
+            "preset says]",
+        ),
+        click.Option(
+            ["--time-limit"],
+            type=click.FloatRange(min=0, min_open=True),
+            callback=_finite,
+            metavar="SECONDS",
+            help="End the fit after so many seconds, with the best picture so far.",
+        ),
+        click.Option(
+            ["--members"],
+            type=click.IntRange(min=1),
+            metavar="K",
+            help="Fit K times with different seeds and average the pictures: better, "
+            "and K times as slow. [default: as the preset says]",
+        ),
+        click.Option(
+            ["--seed"],
+            type=click.IntRange(min=0),
+            default=0,
+            show_default=True,
+            help="Where chance starts; another seed gives a slightly other picture.",
+        ),
+        device_option(),
+    ]
+
+
+def device_option() -> click.Option:
+    """Return --device."""
+    return click.Option(
+        ["--device"],
+        type=click.Choice(["cpu", "gpu"]),
+        help="Where to compute. [default: a GPU if there is one]",
+    )
+
+
+def preset_option(presets: Iterable[str]) -> click.Option:
+    """Return --preset, one of these."""
+    return click.Option(
+        ["--preset"],
+        type=click.Choice(list(presets)),
+        default=DEFAULT_PRESET,
+        show_default=True,
+        help="Named settings; those called 'paper' are the published ones, slow.",
+    )
+
+
 def fit_options(presets: Iterable[str]) -> list[click.Parameter]:
     """Return the options that every task has beside its own."""
     return [
         output_option(),
+        *_more_outputs(),
+        preset_option(presets),
+        *stop_options(),
+        click.Option(
+            ["--learning-rate"],
+            type=click.FloatRange(min=0, min_open=True),
+            callback=_finite,
+            help="How far each step goes. [default: as the preset says]",
+        ),
+        click.Option(
+            ["--network"],
+            type=click.Choice(["skip", "hourglass"]),
+            help="Shape of the network. [default: as the preset says]",
+        ),
+        click.Option(
+            ["--blend"],
+            type=click.FloatRange(min=0, max=1),
+            callback=_finite,
+            metavar="SHARE",
+            help="Mix so much of the input into the result, from 0 (nothing, the "
+            "default) to 1; brings back a little of its grain.",
+        ),
+        click.Option(
+            ["--reference"],
+            type=PICTURE,
+            metavar="GT",
+            help="The undamaged picture, if you have it: only to show the PSNR.",
+        ),
+        force_option(),
+        *verb_options(),
+    ]
+
+
+def _more_outputs() -> list[click.Parameter]:
+    """Return the options for what is written beside the picture."""
+    return [
         click.Option(
             ["--onnx"],
             type=FILE,
@@ -85,44 +188,21 @@ def fit_options(presets: Iterable[str]) -> list[click.Parameter]:
             help="Make the ONNX file half as large, a little less exact.",
         ),
         click.Option(
-            ["--preset"],
-            type=click.Choice(list(presets)),
-            default=DEFAULT_PRESET,
-            show_default=True,
-            help="Named settings; those called 'paper' are the published ones, slow.",
-        ),
-        steps_option(),
-        click.Option(
-            ["--learning-rate"],
-            type=click.FloatRange(min=0, min_open=True),
-            callback=_finite,
-            help="How far each step goes. [default: as the preset says]",
+            ["--uncertainty"],
+            type=FILE,
+            metavar="FILE",
+            callback=_not_a_dash,
+            help="Also write how far each pixel may be off, as a standard deviation: "
+            "numbers in [0, 1] units (.npy) or a grey picture. Needs 2 or more "
+            "members.",
         ),
         click.Option(
-            ["--seed"],
-            type=click.IntRange(min=0),
-            default=0,
-            show_default=True,
-            help="Where chance starts; another seed gives a slightly other picture.",
+            ["--snapshots"],
+            type=FILE,
+            metavar="DIR",
+            help="Also write about eight pictures from along the way, and what the "
+            "rule measured (snapshots.csv), into a folder; made if it does not exist.",
         ),
-        click.Option(
-            ["--network"],
-            type=click.Choice(["skip", "hourglass"]),
-            help="Shape of the network. [default: as the preset says]",
-        ),
-        click.Option(
-            ["--reference"],
-            type=PICTURE,
-            metavar="GT",
-            help="The undamaged picture, if you have it: only to show the PSNR.",
-        ),
-        click.Option(
-            ["--device"],
-            type=click.Choice(["cpu", "gpu"]),
-            help="Where to compute. [default: a GPU if there is one]",
-        ),
-        force_option(),
-        *verb_options(),
     ]
 
 
@@ -203,5 +283,5 @@ def _not_a_dash(
     ctx: click.Context, param: click.Parameter, value: str | None
 ) -> str | None:
     if value == "-":
-        raise click.BadParameter("Expected a file name ending in .onnx. Received: '-'.")
+        raise click.BadParameter("Expected a file name. Received: '-'.")
     return value

@@ -7,15 +7,16 @@ read. After it, the picture is written whatever ended it.
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from keras_dip.cli import INTERRUPTED, options
+from keras_dip.cli import FAILED, INTERRUPTED, options
 from keras_dip.cli.messages import Messages
+from keras_dip.cli.request import Request, check_outputs, check_sizes, check_usage
+from keras_dip.cli.snapshots import COUNT, write_snapshots
+from keras_dip.cli.uncertainty import write_uncertainty
 from keras_dip.tasks import Declaration
 
 if TYPE_CHECKING:
@@ -25,35 +26,14 @@ if TYPE_CHECKING:
     from keras_dip.restoration import Restoration
 
 
-@dataclass(frozen=True)
-class Request:
-    """What was asked for on the command line, by what it is needed for."""
-
-    declaration: Declaration
-    task_options: dict[str, Any]  # in the units of the command line
-    settings: dict[str, Any]  # arguments of DeepImagePrior; None: not given
-    source: str
-    output: str
-    onnx: str | None = None
-    half: bool = False
-    reference: str | None = None
-    force: bool = False
-
-    @property
-    def inputs(self) -> list[str]:
-        """The files that are read."""
-        masks = [
-            self.task_options.get(option.name)
-            for option in self.declaration.options
-            if option.type == "mask"
-        ]
-        return [path for path in (self.source, *masks, self.reference) if path]
-
-
 def make_command(declaration: Declaration, verb: str) -> click.Command:
     """Make the command of a task from what it declares."""
     own_names = {option.name for option in declaration.options}
-    files = {"source", "output", "onnx", "half", "reference", "force"}
+    files = {field.name for field in dataclasses.fields(Request)} - {
+        "declaration",
+        "task_options",
+        "settings",
+    }
 
     @click.pass_obj
     def callback(messages: Messages, /, **values: Any) -> int:
@@ -89,8 +69,8 @@ def restore(request: Request, messages: Messages) -> int:
     from keras_dip.cli.fit import fit, make_task
     from keras_dip.images.convert import quantise
 
-    _check_usage(request)
-    _check_outputs(request)
+    check_usage(request)
+    check_outputs(request)
     floats, info = images.read(request.source)
     task = make_task(
         request.declaration.name, _task_arguments(request, floats.shape, info)
@@ -101,19 +81,15 @@ def restore(request: Request, messages: Messages) -> int:
         picture = np.dstack([picture, info.alpha])
         # The holes get filled: the output has nothing transparent any more.
         info = dataclasses.replace(info, alpha=None)
-    images.check_output(
-        request.output,
-        inputs=request.inputs,
-        force=request.force,
-        info=info,
-        shape=task.restored_shape((*floats.shape[:2], 1))[:2],
-    )
+    restored_shape = task.restored_shape((*floats.shape[:2], 1))[:2]
+    check_sizes(request, info, restored_shape)
     reference = images.read(request.reference)[0] if request.reference else None
+    snapshots = COUNT if request.snapshots else None
     outcome = fit(
         task,
         picture,
         reference=reference,
-        settings=request.settings,
+        settings={**request.settings, "snapshots": snapshots},
         messages=messages,
     )
     restoration = outcome.restoration
@@ -127,41 +103,41 @@ def restore(request: Request, messages: Messages) -> int:
     if outcome.error is not None:
         messages.note(f"wrote {_name(request.output)}, the best picture so far")
         raise outcome.error
+    missing = _write_more(request, restoration, info, messages)
+    _summarise(request, restoration, reference, missing, messages)
+    return exit_code(restoration) or (FAILED if missing else 0)
+
+
+def _write_more(
+    request: Request, restoration: Restoration, info: ImageInfo, messages: Messages
+) -> list[str]:
+    """Write what was asked for beside the picture; return what there is not."""
+    inputs, force = request.inputs, request.force
     if request.onnx:
-        restoration.export(request.onnx, half=request.half, force=request.force)
-    _summarise(request, restoration, reference, messages)
-    return exit_code(restoration)
+        restoration.export(request.onnx, half=request.half, force=force)
+    if request.snapshots:
+        messages.note(f"writing snapshots into {request.snapshots}")
+        write_snapshots(
+            restoration, request.snapshots, info=info, inputs=inputs, force=force
+        )
+    if not request.uncertainty:
+        return []
+    if restoration.uncertainty is None:
+        messages.error(
+            f"Expected 2 or more members for {request.uncertainty!r}. "
+            "Received: 1, as the fit ended early; it was not written."
+        )
+        return [request.uncertainty]
+    meaning = write_uncertainty(
+        restoration.uncertainty, request.uncertainty, inputs=inputs, force=force
+    )
+    messages.note(meaning)
+    return []
 
 
 def exit_code(restoration: Restoration) -> int:
     """Return what a shell has to know of how the fit ended."""
     return INTERRUPTED if restoration.stopped_by == "interrupt" else 0
-
-
-def _check_usage(request: Request) -> None:
-    if request.half and not request.onnx:
-        raise click.UsageError("Expected --onnx FILE beside --half. Received: none.")
-    if request.inputs.count("-") > 1:
-        raise click.UsageError(
-            "Expected one '-', as standard input is one file. "
-            f"Received: {request.inputs.count('-')}."
-        )
-    if request.output == "-" and sys.stdout.isatty():
-        raise click.UsageError(
-            "Expected -o - to go to a file or another program. "
-            "Received: standard output is the terminal."
-        )
-
-
-def _check_outputs(request: Request) -> None:
-    from keras_dip import images
-
-    inputs, force = request.inputs, request.force
-    images.check_output(request.output, inputs=inputs, force=force)
-    if request.onnx:
-        images.check_output(
-            request.onnx, inputs=inputs, force=force, suffixes=(".onnx",)
-        )
 
 
 def _task_arguments(
@@ -219,21 +195,28 @@ def _summarise(
     request: Request,
     restoration: Restoration,
     reference: np.ndarray | None,
+    missing: Sequence[str],
     messages: Messages,
 ) -> None:
     from keras_dip.cli.progress import clock
 
     if restoration.stopped_by != "steps":
         messages.note(restoration.stop_reason)
-    parts = [f"{restoration.steps} steps in {clock(restoration.seconds)}"]
+    members = restoration.settings.get("members", 1)
+    of_all = f" of {members} members" if members > 1 else ""
+    parts = [f"{restoration.steps} steps{of_all} in {clock(restoration.seconds)}"]
+    if restoration.stopped_by != "steps":
+        parts.append(f"stopped by {restoration.stopped_by}")
+    parts.append(f"best step {restoration.best_step}")
     if reference is not None:
         from keras_dip.metrics import psnr
 
         # A grey picture that came with alpha has a last axis.
         image = restoration.image.reshape(reference.shape)
         parts.append(f"PSNR {psnr(image, reference):.2f} dB")
-    written = [request.output, request.onnx] if request.onnx else [request.output]
-    parts.append("wrote " + " and ".join(_name(path) for path in written if path))
+    written = [*request.outputs, request.snapshots]
+    names = [_name(path) for path in written if path and path not in missing]
+    parts.append("wrote " + " and ".join(names))
     messages.note(", ".join(parts))
     for name, value in restoration.settings.items():
         messages.detail(f"  {name}: {value}")

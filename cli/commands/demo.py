@@ -39,6 +39,7 @@ def command(messages: Messages, folder: Path, steps: int | None, force: bool) ->
     """
     from keras_dip import images
     from keras_dip.cli.fit import fit, make_task
+    from keras_dip.cli.folders import make_folder
     from keras_dip.cli.task_command import exit_code
     from keras_dip.images.convert import quantise
     from keras_dip.metrics import psnr
@@ -47,7 +48,7 @@ def command(messages: Messages, folder: Path, steps: int | None, force: bool) ->
     noisy_file = folder / "demo_noisy.png"
     restored_file = folder / "demo_restored.png"
     onnx_file = folder / "demo.onnx"
-    _make(folder)
+    make_folder(folder)
     for file in (clean_file, noisy_file, restored_file, onnx_file):
         images.check_output(file, force=force, suffixes=(file.suffix,))
     clean = sample_picture()
@@ -99,15 +100,3 @@ def add_noise(clean: np.ndarray) -> np.ndarray:
 
     noise = np.random.default_rng(NOISE_SEED).normal(0, NOISE / 255, clean.shape)
     return to_unit(quantise(clean + noise, "uint8"))
-
-
-def _make(folder: Path) -> None:
-    from keras_dip.errors import ImageError
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ImageError(
-            f"Expected a folder for the pictures. Received: {str(folder)!r} "
-            f"({error.strerror})."
-        ) from error

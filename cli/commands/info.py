@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from keras_dip.cli import options
+from keras_dip.cli.options import GREY_LEVELS
 
 
 @options.with_params(options.verb_options())
@@ -38,6 +39,7 @@ def _rows(fields: dict[str, Any]) -> list[tuple[str, str]]:
         ("picture", f"{_size(fields['shape'])}, made from {fields['source_dtype']}"),
         ("preset", str(settings.get("preset", "unknown"))),
         ("steps", str(fields["steps"])),
+        *_fit(settings),
         ("seed", str(fields["seed"])),
         ("network", _network(fields)),
         (
@@ -49,6 +51,21 @@ def _rows(fields: dict[str, Any]) -> list[tuple[str, str]]:
         ("file", _file(fields)),
         ("made with", ", ".join(f"{k} {v}" for k, v in fields["versions"].items())),
     ]
+
+
+def _fit(settings: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the lines about the fit that not every file has."""
+    rows = []
+    if "stop" in settings:
+        rows.append(("stopping rule", settings["stop"]))
+    if settings.get("members", 1) > 1:
+        rows.append(("members", str(settings["members"])))
+    if settings.get("noise_sigma") is not None:
+        levels = settings["noise_sigma"] * GREY_LEVELS
+        rows.append(("noise", f"sigma {levels:.1f} grey levels of {GREY_LEVELS}"))
+    if settings.get("blend"):
+        rows.append(("blend", f"{settings['blend']:g} of the input"))
+    return rows
 
 
 def _options_of(settings: dict[str, Any]) -> str:

@@ -28,6 +28,7 @@ _FORMATS = {
     ".webp": "WEBP",
     ".bmp": "BMP",
 }
+SUFFIXES = tuple(_FORMATS)
 _WITH_ALPHA = frozenset({"PNG", "TIFF", "WEBP"})
 _WITH_16_BITS = frozenset({"PNG", "TIFF"})
 _LONGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}  # JPEG: that of libjpeg
@@ -38,7 +39,7 @@ def check_output(
     *,
     inputs: Iterable[str | os.PathLike[str]] = (),
     force: bool = False,
-    suffixes: Sequence[str] = tuple(_FORMATS),
+    suffixes: Sequence[str] = SUFFIXES,
     info: ImageInfo | None = None,
     shape: Sequence[int] | None = None,
 ) -> None:

@@ -14,7 +14,10 @@ from keras_dip.cli import main
 
 
 class FakeRestoration(SimpleNamespace):
-    """What a fit returns; its ONNX file is a few bytes."""
+    """What a fit returns; its ONNX file is a few bytes, its iterates get darker."""
+
+    def at(self, step):
+        return SimpleNamespace(image=self.image * np.float32(step / 100))
 
     def export(self, path, *, half=False, force=False):
         Path(path).write_bytes(b"half" if half else b"full")
@@ -28,6 +31,7 @@ class FakePrior:
     error: BaseException | None = None  # what fit raises
     keeps_restoration = True  # although fit raises
     warning: str | None = None
+    uncertainty = None
 
     def __init__(self, task, *, callbacks=(), **settings):
         self.task, self.settings = task, settings
@@ -52,9 +56,14 @@ class FakePrior:
             floats = floats[..., :-1]
         self.restoration = FakeRestoration(
             image=floats.repeat(factor, 0).repeat(factor, 1),
-            settings={"preset": "fast"},
+            settings={"preset": "fast", "members": self.settings.get("members", 1)},
             steps=70,
+            best_step=50,
             seconds=5.0,
+            uncertainty=self.uncertainty,
+            snapshots={
+                step: SimpleNamespace(criterion=step / 4) for step in (25, 50, 70)
+            },
             stopped_by=self.stopped_by,
             stop_reason=f"The fit ended by {self.stopped_by}.",
         )

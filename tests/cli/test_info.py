@@ -33,6 +33,21 @@ def test_grey_and_other_channel_counts(cli, tiny_onnx):
         assert f"pixels, {kind}" in cli("info", "tiny.onnx").out.decode()
 
 
+def test_how_it_was_stopped_and_mixed(cli, tiny_onnx):
+    old = {"preset": "fast", "task_options": {}}
+    fit = {"stop": "fission", "members": 3, "noise_sigma": 0.1, "blend": 0.25}
+
+    tiny_onnx(settings=old | fit)
+    told = cli("info", "tiny.onnx").out.decode()
+    tiny_onnx(settings=old | {"stop": "none", "members": 1, "noise_sigma": None})
+    less = cli("info", "tiny.onnx").out.decode()
+
+    assert "\nstopping rule  fission\nmembers        3\n" in told
+    assert "\nnoise          sigma 25.5 grey levels of 255\n" in told
+    assert "\nblend          0.25 of the input\n" in told
+    assert "\nstopping rule  none\nseed " in less
+
+
 def test_json_holds_everything(cli, tiny_onnx):
     path = tiny_onnx()
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_dip.cli import options
 from keras_dip.errors import FitError
 
 CHATTER = "chatter of a library on standard output\n"
@@ -24,7 +25,7 @@ def test_a_picture_is_restored_and_written(cli, prior, picture, pixels):
     assert (ran.code, ran.out) == (0, b"")
     np.testing.assert_array_equal(pixels("out.png"), original)
     last = ran.err.splitlines()[-1]
-    assert last == "70 steps in 0:05, wrote out.png and out.onnx"
+    assert last == "70 steps in 0:05, best step 50, wrote out.png and out.onnx"
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,7 @@ def test_options_reach_the_fit(cli, prior, picture):
     ran = cli(
         *DENOISE, "--sigma", "51", "--preset", "paper", "--steps", "9", "--seed", "4",
         "--learning-rate", "0.5", "--network", "hourglass", "--device", "cpu",
+        "--stop", "emv", "--time-limit", "2.5", "--members", "3", "--blend", "0.1",
     )  # fmt: skip
 
     assert ran.code == 0
@@ -61,6 +63,10 @@ def test_options_reach_the_fit(cli, prior, picture):
         "learning_rate": 0.5,
         "network": "hourglass",
         "device": "cpu",
+        "stop": "emv",
+        "time_limit": 2.5,
+        "members": 3,
+        "blend": 0.1,
     }
 
 
@@ -164,6 +170,17 @@ def test_alpha_is_carried(cli, prior, picture, pixels):
         (*DENOISE, "--network", "transformer"),
         (*DENOISE, "--device", "tpu"),
         (*DENOISE, "--half"),
+        (*DENOISE, "--stop", "soon"),
+        (*DENOISE, "--time-limit", "0"),
+        (*DENOISE, "--time-limit", "inf"),
+        (*DENOISE, "--members", "0"),
+        (*DENOISE, "--blend", "1.1"),
+        (*DENOISE, "--blend", "nan"),
+        (*DENOISE, "--uncertainty", "sd.npy"),
+        (*DENOISE, "--uncertainty", "sd.npy", "--members", "1"),
+        (*DENOISE, "--uncertainty", "-", "--members", "2"),
+        (*DENOISE, "--uncertainty", "./out.png", "--members", "2"),
+        (*DENOISE, "--snapshots", "along", "--members", "2"),
         (*DENOISE, "--onnx", "-"),
         (*DENOISE, "-q", "-v"),
         ("denoise", "-", "-o", "out.png", "--reference", "-"),
@@ -204,6 +221,25 @@ def test_the_largest_sigma_is_255_grey_levels(cli, prior, picture):
 
     assert cli(*DENOISE, "--sigma", "255").code == 0
     assert prior.made[0].task.sigma == 1
+
+
+def test_the_stopping_rules_are_those_of_the_library():
+    from keras_dip.stopping import NAMES
+
+    assert options.STOPS == NAMES
+
+
+def test_the_summary_tells_rule_step_and_reason(cli, prior, picture):
+    picture()
+    prior.stopped_by = "fission"
+
+    ran = cli(*DENOISE, "--members", "2")
+
+    assert ran.err.splitlines()[-2:] == [
+        "The fit ended by fission.",
+        "70 steps of 2 members in 0:05, stopped by fission, best step 50, wrote "
+        "out.png",
+    ]
 
 
 def test_what_the_fit_refuses_as_argument_is_wrong_usage(cli, prior, picture):

@@ -1,0 +1,116 @@
+"""What was asked for on the command line, and what is refused of it before the fit."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from keras_dip.cli.folders import check_folder
+from keras_dip.cli.uncertainty import check_uncertainty
+from keras_dip.tasks import Declaration
+
+if TYPE_CHECKING:
+    from keras_dip.images import ImageInfo
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for on the command line, by what it is needed for."""
+
+    declaration: Declaration
+    task_options: dict[str, Any]  # in the units of the command line
+    settings: dict[str, Any]  # arguments of DeepImagePrior; None: not given
+    source: str
+    output: str
+    onnx: str | None = None
+    half: bool = False
+    uncertainty: str | None = None
+    snapshots: str | None = None  # a folder
+    reference: str | None = None
+    force: bool = False
+
+    @property
+    def inputs(self) -> list[str]:
+        """The files that are read."""
+        masks = [
+            self.task_options.get(option.name)
+            for option in self.declaration.options
+            if option.type == "mask"
+        ]
+        return [path for path in (self.source, *masks, self.reference) if path]
+
+    @property
+    def outputs(self) -> list[str]:
+        """The files that are written, the picture first."""
+        return [path for path in (self.output, self.onnx, self.uncertainty) if path]
+
+    @property
+    def members(self) -> int:
+        """How many fits will be averaged, as given or as the preset says."""
+        given: int | None = self.settings["members"]
+        preset = self.declaration.presets[self.settings["preset"]]
+        return given or preset.get("members", 1)
+
+
+def check_usage(request: Request) -> None:
+    """Refuse options that do not go together; click.UsageError."""
+    if request.half and not request.onnx:
+        raise click.UsageError("Expected --onnx FILE beside --half. Received: none.")
+    if request.inputs.count("-") > 1:
+        raise click.UsageError(
+            "Expected one '-', as standard input is one file. "
+            f"Received: {request.inputs.count('-')}."
+        )
+    if request.output == "-" and sys.stdout.isatty():
+        raise click.UsageError(
+            "Expected -o - to go to a file or another program. "
+            "Received: standard output is the terminal."
+        )
+    if request.uncertainty and request.members < 2:
+        raise click.UsageError(
+            "Expected --members 2 or more beside --uncertainty. Received: 1."
+        )
+    if request.snapshots and request.members > 1:
+        raise click.UsageError(
+            "Expected one member beside --snapshots (--members 1). "
+            f"Received: {request.members}."
+        )
+    if len({os.path.realpath(path) for path in request.outputs}) < len(request.outputs):
+        raise click.UsageError(
+            "Expected another file for each output. "
+            f"Received: {', '.join(request.outputs)}."
+        )
+
+
+def check_outputs(request: Request) -> None:
+    """Refuse outputs that could not, or must not, be written; ImageError."""
+    from keras_dip import images
+
+    inputs, force = request.inputs, request.force
+    images.check_output(request.output, inputs=inputs, force=force)
+    if request.onnx:
+        images.check_output(
+            request.onnx, inputs=inputs, force=force, suffixes=(".onnx",)
+        )
+    if request.uncertainty:
+        check_uncertainty(request.uncertainty, inputs=inputs, force=force)
+    if request.snapshots:
+        others = [path for path in [*inputs, *request.outputs] if path != "-"]
+        check_folder(request.snapshots, other_files=others, force=force)
+
+
+def check_sizes(request: Request, info: ImageInfo, shape: Sequence[int]) -> None:
+    """Check again what was not known before the picture was read."""
+    from keras_dip import images
+
+    inputs, force = request.inputs, request.force
+    images.check_output(
+        request.output, inputs=inputs, force=force, info=info, shape=shape
+    )
+    if request.uncertainty:
+        check_uncertainty(request.uncertainty, inputs=inputs, force=force, shape=shape)
