@@ -62,7 +62,8 @@ class PriorModel(keras.Model):
         jitter: standard deviation of the noise added to z at each step.
         recorruption: factor a of recorrupted pairs, 0 for none; the first channels of z
             are then `observed["picture"]`.
-        sigma: deviation s of the noise in the picture, for recorrupted pairs.
+        deviation: deviation s of the noise at each pixel of z, [1, h, w, C], for
+            recorrupted pairs.
         average: decay of the running average of outputs, 0 for the last output alone.
         average_from_first: start the average at the first output, uncorrected.
         weight_average: decay of the running average of weights, 0 for none. After t
@@ -82,7 +83,7 @@ class PriorModel(keras.Model):
         *,
         jitter: float = 0.0,
         recorruption: float = 0.0,
-        sigma: float = 0.0,
+        deviation: np.ndarray | None = None,
         average: float = 0.0,
         average_from_first: bool = False,
         weight_average: float = 0.0,
@@ -95,7 +96,9 @@ class PriorModel(keras.Model):
         self.data_term = data_term
         self.jitter = jitter
         self.recorruption = recorruption
-        self.sigma = sigma
+        self.deviation = None
+        if deviation is not None:
+            self.deviation = _variable(deviation, "deviation")
         self.average = average
         self.average_from_first = average_from_first
         self.weight_average = weight_average
@@ -153,11 +156,12 @@ class PriorModel(keras.Model):
         z, observed = self.z.value, dict(self.observed)
         if self.jitter:
             z = z + self.jitter * keras.random.normal(z.shape, seed=self.jitter_seed)
-        if self.recorruption:
+        if self.recorruption and self.deviation is not None:
             *_, height, width, channels = self.output_sum.shape
             rows, columns = (z.shape[1] - height) // 2, (z.shape[2] - width) // 2
             shape = (*z.shape[:3], channels)
-            noise = self.sigma * keras.random.normal(shape, seed=self.jitter_seed)
+            noise = keras.random.normal(shape, seed=self.jitter_seed)
+            noise = noise * self.deviation
             inside = noise[:, rows : rows + height, columns : columns + width]
             observed["picture"] = self.observed["picture"] - inside / self.recorruption
             none = ops.zeros((*z.shape[:3], z.shape[3] - channels))

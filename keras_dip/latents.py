@@ -84,7 +84,7 @@ def make_latent(
         waves = _fourier_features(size, channels)[np.newaxis]
         return _on_grid(kind, np.rint((waves + 1) * 65535 / 2), 16, 2 / 65535, -1.0)
     if kind in ("picture", GIVEN) and picture is not None:
-        codes = np.rint(_mirror_to(picture, size).clip(0, 1) * (picture_levels - 1))
+        codes = np.rint(mirror_to(picture, size).clip(0, 1) * (picture_levels - 1))
         bits = 8 if picture_levels == 256 else 16
         return _on_grid(kind, codes, bits, 1 / (picture_levels - 1), 0.0)
     if kind == "picture+noise" and picture is not None:
@@ -120,7 +120,7 @@ def with_picture(z: np.ndarray, picture: np.ndarray) -> np.ndarray:
     """
     size = (z.shape[1], z.shape[2])
     rest = z[..., picture.shape[-1] :]
-    return np.concatenate([_mirror_to(picture, size), rest], axis=-1).astype("float32")
+    return np.concatenate([mirror_to(picture, size), rest], axis=-1).astype("float32")
 
 
 def _on_grid(
@@ -173,7 +173,7 @@ def _fourier_features(size: tuple[int, int], channels: int) -> np.ndarray:
     return np.stack(waves, axis=-1)
 
 
-def _mirror_to(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def mirror_to(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Pad [1, h, w, c] to `size`, split evenly as the network's own crop is."""
     if any(p > s for s, p in zip(size, picture.shape[1:3], strict=True)):
         raise ValueError(

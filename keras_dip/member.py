@@ -18,7 +18,7 @@ from keras_dip.errors import FitError
 from keras_dip.fitting import Candidate, PriorModel
 from keras_dip.history import HistoryRecorder
 from keras_dip.interrupts import Interrupts
-from keras_dip.latents import GIVEN, Latent, latent_channels, make_latent, with_picture
+from keras_dip.latents import GIVEN, Latent, latent_channels, make_latent, mirror_to, with_picture
 from keras_dip.models.copies import copy_for, in_float32
 from keras_dip.models.fused import Adam, write_statistics
 from keras_dip.recovery import ATTEMPTS, Recovery
@@ -108,7 +108,7 @@ class Member:
             seen.observed,
             jitter=settings.jitter,
             recorruption=settings.recorruption,
-            sigma=seen.sigma or 0.0,
+            deviation=_noise_of(seen, z.shape[1:3]) if settings.recorruption else None,
             average=settings.average,
             average_from_first=settings.average_from_first,
             weight_average=settings.weight_average,
@@ -279,6 +279,13 @@ def _latent(
             f"{channels} channels. latent='noise' suits any number"
         )
     return latent
+
+
+def _noise_of(problem: tasks.Problem, size: tuple[int, ...]) -> np.ndarray | None:
+    """Return the deviation of the noise at the size of z, or None."""
+    if problem.deviation is None:
+        return None
+    return mirror_to(problem.deviation, (size[0], size[1]))
 
 
 def finisher(

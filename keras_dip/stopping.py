@@ -16,7 +16,7 @@ import numpy as np
 from keras import ops
 
 from keras_dip.fitting import REPORT_INTERVAL, Candidate
-from keras_dip.metrics import noise_is_white
+from keras_dip.noise import noise_is_white
 from keras_dip.tasks import Problem
 
 LEAST_PATIENCE = 75
@@ -99,7 +99,7 @@ class StoppingRule(keras.callbacks.Callback):
 class Fission(StoppingRule):
     """Stops by the error against a copy of the picture with independent noise.
 
-    With noise of deviation s in y and a fresh e ~ N(0, 1), y1 = y + b s e is fitted and
+    With noise of deviation s in y (what clipping left of it) and e ~ N(0, 1) drawn once, y1 = y + b s e is fitted and
     y2 = y - s e / b held back: their noises are independent, so that the squared error
     against y2, less s^2 (1 + 1 / b^2), estimates the error against the clean picture
     without bias (data fission: Leiner et al., Journal of the American Statistical
@@ -120,18 +120,21 @@ class Fission(StoppingRule):
 
     def hold_back(self, problem: Problem, rng: np.random.Generator) -> Problem:
         """Return the problem with y1 in place of y, and keep y2."""
-        if not problem.sigma:
+        if not problem.sigma or problem.deviation is None:
             raise ValueError(
                 "Expected a picture with Gaussian noise of known or estimated "
                 "deviation for stop='fission'. Received: none"
             )
-        y, sigma, ratio = problem.observed["picture"], problem.sigma, self.ratio
-        noise = sigma * rng.standard_normal(y.shape).astype("float32")
+        y, deviation, ratio = problem.observed["picture"], problem.deviation, self.ratio
+        noise = deviation * rng.standard_normal(y.shape).astype("float32")
         self.held_back = y - noise / ratio
-        self.noise_variance = sigma**2 * (1 + 1 / ratio**2)
-        observed = {**problem.observed, "picture": y + ratio * noise}
+        self.noise_variance = np.square(deviation) * (1 + 1 / ratio**2)
+        grown = math.sqrt(1 + ratio**2)
         return replace(
-            problem, observed=observed, sigma=sigma * math.sqrt(1 + ratio**2)
+            problem,
+            observed={**problem.observed, "picture": y + ratio * noise},
+            sigma=problem.sigma * grown,
+            deviation=deviation * grown,
         )
 
     def measure(self) -> float:
@@ -274,12 +277,12 @@ class Discrepancy(StoppingRule):
 
     def hold_back(self, problem: Problem, rng: np.random.Generator) -> Problem:
         """Return the problem as it is."""
-        if not problem.sigma:
+        if not problem.sigma or problem.deviation is None:
             raise ValueError(
                 "Expected a picture with noise of known or estimated deviation for "
                 "stop='discrepancy'. Received: none"
             )
-        self.variance = problem.sigma**2
+        self.variance = float(np.mean(np.square(problem.deviation)))
         return problem
 
     def measure(self) -> float:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_dip.metrics import noise_sigma
+from keras_dip.noise import clipped_deviation, noise_sigma
 from keras_dip.tasks.base import (
     Declaration,
     Option,
@@ -29,16 +29,17 @@ DECLARATION = Declaration(
     presets={
         "fast": {
             "network_options": {
-                "down_channels": (16, 64, 64, 64, 64),
-                "up_channels": (16, 64, 64, 64, 64),
-                "skip_channels": (16, 16, 16, 16, 16),
+                "down_channels": (16, 32, 32, 32, 32),
+                "up_channels": (16, 32, 32, 32, 32),
+                "skip_channels": (8, 8, 8, 8, 8),
                 "upsampling": "nearest",
                 "subpixel": True,
+                "use_bias": False,
             },
             "latent": "picture+noise",
             "latent_channels": 5,
-            "beta_2": 0.99,
-            "steps": 500,
+            "beta_2": 0.95,
+            "steps": 400,
             "recorruption": 0.5,
             "weight_average": 0.99,
             "stop": "auto",
@@ -76,7 +77,8 @@ class Denoise(Task):
     def prepare(self, picture: np.ndarray) -> Problem:
         """Return the problem with the given or the estimated noise level."""
         sigma = noise_sigma(picture) if self.sigma is None else self.sigma
-        return replace(super().prepare(picture), sigma=sigma)
+        deviation = clipped_deviation(picture, sigma)[np.newaxis]
+        return replace(super().prepare(picture), sigma=sigma, deviation=deviation)
 
     def preset_settings(self, preset: str) -> dict[str, Any]:
         """Return the preset's settings; `paper` depends on a given sigma."""
