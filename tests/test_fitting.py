@@ -185,6 +185,91 @@ def test_the_running_average(make_model, decay, from_first):
     assert np.abs(watch.pictures[0] - watch.pictures[-1]).max() > 1e-3
 
 
+@pytest.mark.parametrize("decay", [0.3, 0.99])
+def test_the_running_average_of_weights(make_model, decay):
+    model = make_model(rate=0.02, weight_average=decay)
+    expected = [weight.numpy() for weight in model.network.trainable_variables]
+    seen = []
+
+    class Recursion(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            t = model.step
+            kept = min(decay, (1 + t) / (10 + t))
+            for i, weight in enumerate(model.network.trainable_variables):
+                expected[i] = kept * expected[i] + (1 - kept) * weight.numpy()
+            seen.append(t)
+
+    model.take_steps(8, [Recursion()], 1)
+    assert seen == list(range(1, 9))
+    candidate = model.candidate()
+    assert candidate.step == 8
+    assert candidate.average is None
+    last = [weight.numpy() for weight in model.network.trainable_variables]
+    for found, by_hand in zip(candidate.weights, expected, strict=True):
+        np.testing.assert_allclose(found, by_hand, atol=1e-6)
+    # They are behind the last ones, or the test would show nothing.
+    pairs = zip(candidate.weights, last, strict=True)
+    assert max(np.abs(a - b).max() for a, b in pairs) > 5e-3
+
+
+def test_the_picture_is_what_averaged_weights_make_of_z(make_model, tiny_network):
+    model = make_model(rate=0.02, weight_average=0.9, jitter=0.1, window=3)
+    model.take_steps(6)
+    before = [keras.ops.convert_to_numpy(v).copy() for v in model.variables]
+    other = np.random.default_rng(1).uniform(size=model.z.shape).astype("float32")
+    pictures = [model.picture(), model.picture(other)]
+    after = [keras.ops.convert_to_numpy(v) for v in model.variables]
+    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+    averaged = tiny_network(*SIZE)
+    variables = averaged.trainable_variables
+    for variable, value in zip(variables, model.candidate().weights, strict=True):
+        variable.assign(value)
+    for z, picture in zip((model.z.numpy(), other), pictures, strict=True):
+        expected = np.asarray(averaged(z, training=True))
+        np.testing.assert_allclose(picture, expected, atol=1e-5)
+    # Neither the last weights', nor with other statistics than those of this z.
+    assert np.abs(model(model.z, training=True) - pictures[0]).max() > 1e-3
+    assert np.abs(averaged(other, training=False) - pictures[1]).max() > 1e-3
+
+
+def test_without_averaged_weights_the_picture_is_the_average_of_outputs(make_model):
+    model = make_model(average=0.9)
+    model.take_steps(5)
+    np.testing.assert_array_equal(model.picture(), model.averaged_output)
+    candidate = model.candidate()
+    np.testing.assert_array_equal(candidate.average, model.averaged_output)
+    pairs = zip(candidate.weights, model.network.trainable_variables, strict=True)
+    assert all(np.array_equal(a, b) for a, b in pairs)
+
+
+def test_the_window_holds_the_recent_outputs(make_model):
+    model, watch = make_model(rate=0.05, window=4), Watch()
+    model.take_steps(10, [watch], 1)
+    outputs = [p.reshape(-1)[model._sampled] for p in watch.pictures]
+    assert model.recent.shape == (4, 12 * 10 * 3)
+    for step in range(6, 10):
+        np.testing.assert_allclose(
+            model.recent.numpy()[step % 4], outputs[step], atol=1e-5
+        )
+    assert np.abs(outputs[9] - outputs[8]).max() > 1e-3
+
+
+def test_recorrupted_pairs_add_and_take_away_the_same_noise(make_model):
+    # The identity on z's first channels: the output is the picture that was seen.
+    deviation = np.full((1, *SIZE, 2), 0.1, "float32")
+    deviation[:, :3] = 0.0
+    model = make_model(
+        rate=0.0, network=identity_network(), recorruption=0.5, deviation=deviation
+    )
+    seen, observed = model._draw()
+    added = (seen - model.z.value).numpy()
+    taken = (observed["picture"] - model.observed["picture"].value).numpy()
+    assert added[:, 3:].std() == pytest.approx(0.5 * 0.1, rel=0.15)
+    assert (added[:, :3] == 0).all()
+    np.testing.assert_allclose(taken, -added / 0.5**2, atol=1e-6)
+    assert not np.array_equal(model._draw()[0], seen)
+
+
 def test_jitter_is_drawn_afresh_with_its_deviation(make_model):
     model = make_model(rate=0.0, network=identity_network(), jitter=0.25)
     pictures = []

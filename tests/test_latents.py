@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_dip.latents import KINDS, make_latent
+from keras_dip.latents import GIVEN, KINDS, make_latent, with_picture
 
 SIZE = (12, 20)
 
@@ -149,3 +149,25 @@ def test_an_unknown_kind():
 def test_a_picture_is_needed_for_a_latent_made_from_it():
     with pytest.raises(ValueError, match=r"Expected a picture .*'picture'"):
         make_latent("picture", SIZE, 3, seed=1)
+
+
+def test_a_z_of_the_user_is_a_picture_that_is_not_the_one_to_restore():
+    y = picture(9, 15, 3)
+    given = make_latent(GIVEN, SIZE, 0, seed=1, picture=y)
+    own = make_latent("picture", SIZE, 0, seed=1, picture=y)
+    np.testing.assert_array_equal(given.codes, own.codes)
+    assert (given.kind, given.contains_picture) == ("given", False)
+    assert own.contains_picture
+
+
+def test_another_picture_can_take_the_place_of_the_one_in_z():
+    first, second = picture(9, 15, 3), 3 * picture(9, 15, 3, seed=1) - 1
+    z = make_latent("picture+noise", SIZE, 2, seed=1, picture=first).values
+    other = with_picture(z, second)
+    # Where the network crops, mirrored around it, neither clipped nor on a grid.
+    np.testing.assert_array_equal(other[:, 1:10, 2:17, :3], second)
+    np.testing.assert_array_equal(other[:, 0, 2:17, :3], second[:, 0])
+    np.testing.assert_array_equal(other[..., 3:], z[..., 3:])
+    assert other.dtype == "float32"
+    assert other.min() < 0
+    assert other.max() > 1

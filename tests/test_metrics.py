@@ -1,4 +1,4 @@
-"""PSNR, SSIM and the noise level, against scikit-image and by hand."""
+"""PSNR and SSIM, against scikit-image and by hand."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage import metrics
 
-from keras_dip.metrics import noise_sigma, psnr, ssim
+from keras_dip.metrics import psnr, ssim
 
 
 def pair(*shape, noise=0.1):
@@ -56,19 +56,3 @@ def test_ssim_of_equal_and_of_different_pictures():
 @pytest.mark.parametrize("shape", [(6, 40, 3), (40, 6, 1)])
 def test_ssim_is_unknown_where_its_window_does_not_fit(shape):
     assert math.isnan(ssim(*pair(*shape)))
-
-
-@pytest.mark.parametrize("sigma", [0.02, 0.1, 0.2])
-@pytest.mark.parametrize("channels", [1, 3])
-def test_the_noise_level_is_found_on_a_smooth_picture(sigma, channels):
-    y, x = np.mgrid[0:96, 0:96] / 96
-    smooth = np.repeat((0.3 + 0.4 * x * y)[..., np.newaxis], channels, axis=-1)
-    noise = np.random.default_rng(0).normal(0, sigma, smooth.shape)
-    found = noise_sigma((smooth + noise).astype("float32"))
-    assert found == pytest.approx(sigma, rel=0.1)
-
-
-def test_no_noise_is_found_where_there_is_none():
-    flat = np.full((16, 16, 3), 0.5, "float32")
-    assert noise_sigma(flat) == pytest.approx(0, abs=1e-9)
-    assert noise_sigma(pair(3, 16, 1)[0]) == 0

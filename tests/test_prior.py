@@ -11,6 +11,9 @@ from PIL import Image
 from keras_dip import DeepImagePrior, Denoise, Inpaint, Restoration, SuperResolve
 from keras_dip.errors import ImageError
 from keras_dip.metrics import psnr, ssim
+from keras_dip.models import effective_options
+from keras_dip.noise import noise_sigma
+from keras_dip.onnx_io.regenerate import regenerate
 
 SMALL = {
     "network_options": {
@@ -237,6 +240,11 @@ def test_tasks_by_name_and_by_object(tiny_network):
         ({"seed": -1}, "Expected seed as an integer >= 0. Received: -1"),
         ({"seed": 1.5}, "Expected seed .* Received: 1.5"),
         ({"seed": True}, "Expected seed .* Received: True"),
+        ({"time_limit": 0}, "Expected time_limit as a number above 0. Received: 0"),
+        ({"time_limit": float("inf")}, "Expected time_limit .* Received: inf"),
+        ({"blend": 1.5}, "Expected blend as a number from 0 to 1. Received: 1.5"),
+        ({"blend": float("nan")}, "Expected blend .* Received: nan"),
+        ({"blend": True}, "Expected blend .* Received: True"),
         ({"device": "tpu"}, "Expected device 'cpu' or 'gpu'. Received: 'tpu'"),
         ({"latent": "perlin"}, "Expected a latent of noise, .* Received: 'perlin'"),
         ({"dtype_policy": "mixed_int3"}, "mixed_int3"),
@@ -248,10 +256,21 @@ def test_bad_arguments_say_what_was_expected(arguments, message):
         DeepImagePrior(**arguments)
 
 
-def test_numpy_integers_are_integers():
-    prior = DeepImagePrior(steps=np.int64(7), seed=np.int64(3))
-    assert (prior.settings.steps, prior.seed) == (7, 3)
-    assert type(prior.seed) is type(prior.settings.steps) is int
+def test_numpy_numbers_are_numbers():
+    prior = DeepImagePrior(
+        steps=np.int64(7),
+        seed=np.int64(3),
+        learning_rate=np.float32(0.25),
+        blend=np.float32(0.5),
+        members=np.int32(2),
+    )
+    settings = prior.settings
+    assert (settings.steps, prior.seed, settings.members) == (7, 3, 2)
+    assert (settings.learning_rate, prior.blend) == (0.25, 0.5)
+    assert {type(prior.seed), type(settings.steps), type(settings.members)} == {int}
+    assert type(settings.learning_rate) is type(prior.blend) is float
+    rate = DeepImagePrior(learning_rate=np.float32(0.01)).settings.learning_rate
+    assert rate == pytest.approx(0.01)
 
 
 def test_a_gpu_that_is_not_there(scene):
@@ -443,6 +462,45 @@ def test_a_picture_as_z(scene):
     np.testing.assert_allclose(restoration.z[0], own / 255, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "as_noisy", "codes"),
+    [
+        ("uint8", "float32", "uint8"),
+        ("uint16", "uint8", "uint16"),
+        ("float32", "uint8", "uint16"),
+    ],
+)
+def test_a_picture_as_z_has_the_grid_of_its_own_dtype(
+    tiny_network, scene, dtype, as_noisy, codes
+):
+    own, img = scene(*SIZE, 2), scene(*SIZE, 3)
+    own, img = (
+        x if t == "float32" else np.rint(x * np.iinfo(t).max).astype(t)
+        for x, t in ((own, dtype), (img, as_noisy))
+    )
+    prior = DeepImagePrior(
+        network=tiny_network(*SIZE), preset="paper", steps=1, latent=own
+    )
+    restoration = prior.fit(img)
+    latent = restoration.source.latent
+    assert latent.codes.dtype == codes
+    assert (latent.kind, latent.contains_picture) == ("given", False)
+    assert restoration.settings["latent"] == "given"
+    assert restoration.source.picture_dtype == as_noisy
+
+
+def test_a_picture_as_z_may_have_the_size_of_either(scene):
+    task = with_preset(Denoise())
+    img = scene(13, 11, 3)
+    for size in ((13, 11), (14, 12)):
+        prior = DeepImagePrior(task, preset="small", steps=1, latent=scene(*size, 2))
+        assert prior.fit(img).z.shape == (1, 14, 12, 2)
+    prior = DeepImagePrior(task, preset="small", latent=scene(14, 11, 2))
+    message = r"size, \(13, 11\), or of the network's, \(14, 12\) .*: \(14, 11\)"
+    with pytest.raises(ValueError, match=message):
+        prior.fit(img)
+
+
 def test_z_must_suit_the_model(tiny_network, scene):
     network = tiny_network(*SIZE, inputs=2)
     prior = DeepImagePrior(network=network, preset="paper", latent="picture")
@@ -537,6 +595,77 @@ def test_a_callback_may_stop_the_fit(prior_with, scene):
     assert restoration.stopped_by == "callback"
     assert restoration.stop_reason == "A callback stopped the fit at step 50."
     assert restoration.steps == 50
+
+
+def test_the_steps_of_a_fit_that_early_stopping_took_back(tiny_network, scene):
+    stop = keras.callbacks.EarlyStopping(
+        monitor="loss", min_delta=10.0, patience=2, restore_best_weights=True
+    )
+    prior = DeepImagePrior(
+        network=tiny_network(*SIZE), preset="paper", steps=1000, callbacks=[stop]
+    )
+    restoration = prior.fit(scene(*SIZE, 3))
+    assert restoration.stopped_by == "callback"
+    assert restoration.history["step"].tolist() == [25, 50, 75]
+    assert (restoration.steps, restoration.best_step) == (75, 25)
+
+
+@pytest.mark.parametrize("blend", [0.25, 1.0])
+def test_a_blend_is_a_share_of_the_input_in_picture_and_file(
+    restore, scene, tmp_path, blend
+):
+    img = scene(*SIZE, 3, noise=0.1)
+    plain, blended = restore(img), restore(img, blend=blend)
+    expected = (1 - blend) * plain.image + blend * img
+    np.testing.assert_allclose(blended.image, expected, atol=1e-6)
+    assert blended.settings["blend"] == blend
+    blended.export(tmp_path / "blended.onnx")
+    image = regenerate(tmp_path / "blended.onnx")
+    np.testing.assert_allclose(image, expected, atol=1e-5)
+
+
+def test_a_blend_of_super_resolution_is_with_the_bicubic_enlargement(restore, scene):
+    task, img = SuperResolve(factor=2), scene(7, 9, 3)
+    image = restore(img, task, shape=(14, 18, 3), blend=1.0).image
+    bicubic = task.initial_picture({"picture": img[np.newaxis]})[0]
+    np.testing.assert_allclose(image, bicubic, atol=1e-6)
+
+
+def test_the_settings_that_took_effect_are_recorded(scene):
+    task = with_preset(Denoise(), latent="picture+noise", stop="auto", steps=1)
+    prior = DeepImagePrior(task, preset="small", blend=0.1)
+    img = scene(37, 50, 3, noise=0.1)
+    settings = prior.fit(img).settings
+    options = settings["network_options"]
+    assert options["down_channels"] == [4]
+    # What was not set has the network's own default.
+    assert options["upsampling"] == "bilinear"
+    assert options == json.loads(
+        json.dumps(effective_options("skip", prior.settings.network_options))
+    )
+    assert settings["noise_sigma"] == pytest.approx(noise_sigma(img))
+    assert settings["noise_sigma"] == pytest.approx(0.1, rel=0.2)
+    assert settings["latent_shape"] == [1, 38, 50, 5]
+    assert settings["crop"] == [0, 0]
+    assert settings["stop"] == "fission"
+
+
+def test_the_crop_is_where_the_picture_lies_in_what_the_network_runs_on(scene):
+    z = keras.Input((16, 12, 3))
+    large = keras.layers.Conv2D(3, 1, activation="sigmoid")(z)
+    network = keras.Model(z, keras.layers.Cropping2D(((1, 2), (0, 1)))(large))
+    prior = DeepImagePrior(
+        Denoise(sigma=0.1), preset="paper", network=network, steps=1, latent="picture"
+    )
+    img = scene(13, 11, 3)
+    restoration = prior.fit(img)
+    settings, z = restoration.settings, restoration.z[0]
+    assert settings["latent_shape"] == [1, 16, 12, 3]
+    assert settings["crop"] == [1, 0]
+    rows, columns = settings["crop"]
+    shown = z[rows : rows + 13, columns : columns + 11]
+    np.testing.assert_allclose(shown, img, atol=1e-4)
+    assert settings["noise_sigma"] == 0.1
 
 
 def test_verbose_prints_a_line_per_report_on_stderr(restore, scene, capsys):

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from keras_dip import DeepImagePrior
-from keras_dip.fitting import PriorModel
+from keras_dip import DeepImagePrior, fitting
+from keras_dip.fitting import PriorModel, forward_macs
 from keras_dip.models.fused import Adam
-from keras_dip.recovery import ATTEMPTS, DROP, Recovery
+from keras_dip.recovery import ATTEMPTS, DROP, FORGIVEN_AFTER, Recovery
 
 SIZE = (12, 10)
 
@@ -178,6 +178,46 @@ def test_too_many_failures_stop_the_fit(make_model):
     assert same(seen.states[-1], seen.states[1])
 
 
+@pytest.mark.parametrize(("good_reports", "gave_up"), [(9, True), (10, False)])
+def test_earlier_returns_are_forgiven_after_ten_good_reports(
+    make_model, good_reports, gave_up
+):
+    assert (ATTEMPTS, FORGIVEN_AFTER) == (3, 10)
+    first = range(1, 1 + ATTEMPTS)  # these spoil reports 2, 3 and 4
+    again = range(4 + good_reports, 4 + good_reports + ATTEMPTS)
+    model, recovery = make_model(), Recovery()
+    model.take_steps(50, [recovery, Poison([*first, *again])], interval=2)
+    assert recovery.gave_up is gave_up
+    if not gave_up:
+        assert recovery.taken == 50
+        assert model.step == 50 - 2 * 2 * ATTEMPTS
+
+
+def test_before_the_first_report_the_last_finite_state_is_kept(make_model, monkeypatch):
+    model = make_model()
+    macs = forward_macs(model.network)
+    monkeypatch.setattr(fitting, "MACS_PER_CALL", {"cpu": 2.5 * macs, "gpu": 2.5})
+    states = {}
+
+    class PoisonSecondCall(Poison):
+        def on_train_batch_end(self, batch, logs=None):
+            states.setdefault(
+                self.model.step,
+                [keras.ops.convert_to_numpy(v).copy() for v in self.model.state],
+            )
+            if batch == 1:
+                self.spoil()
+
+    recovery, seen = Recovery(), Snapshots()
+    poison = PoisonSecondCall([0])
+    model.take_steps(20, [recovery, seen, poison], interval=10)
+    assert poison.done == [0]
+    assert (recovery.returns, recovery.taken, recovery.gave_up) == (1, 20, False)
+    assert seen.steps == [4, 14]
+    assert same(seen.states[0], states[4])
+    assert np.isfinite(seen.losses).all()
+
+
 def test_there_is_nothing_to_go_back_to(make_model):
     model, recovery = make_model(), Recovery()
     model.network.get_layer("output").bias.assign([np.nan] * 3)
@@ -192,10 +232,9 @@ def restore(tiny_network, scene):
     def run(callback, steps=150, **changes):
         prior = DeepImagePrior(
             network=tiny_network(*SIZE),
-            preset="paper",
             steps=steps,
             callbacks=[callback],
-            **changes,
+            **{"preset": "paper", **changes},
         )
         return prior.fit(scene(*SIZE, 3, noise=0.1))
 
@@ -209,6 +248,24 @@ def test_a_restoration_survives_one_failure(restore):
     assert np.isfinite(restoration.image).all()
     assert np.isfinite(restoration.history["loss"]).all()
     assert restoration.history["step"].tolist() == [25, 50, 75, 75, 100, 125]
+
+
+@pytest.mark.parametrize("preset", ["paper", "fast"])
+def test_a_failure_before_the_first_report_is_survived(
+    restore, tiny_network, preset, monkeypatch
+):
+    macs = forward_macs(tiny_network(*SIZE))
+    monkeypatch.setattr(fitting, "MACS_PER_CALL", {"cpu": 7.5 * macs, "gpu": 7.5})
+    poison = Poison([0], at_batch_end=True)
+    restoration = restore(poison, preset=preset, steps=60, latent="noise")
+    assert poison.done == [0]
+    assert restoration.stopped_by == "steps"
+    assert restoration.steps == 60
+    # Of the 25 steps of the first report the first call remains.
+    assert restoration.best_step == 7 + 35
+    assert np.isfinite(restoration.image).all()
+    losses = restoration.history["loss"]
+    assert losses[-1] < losses[0]
 
 
 def test_a_hopeless_fit_ends_with_its_best_picture_and_a_warning(restore):

@@ -79,7 +79,22 @@ def test_places_that_cannot_be_written(restoration_of, tmp_path, name):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_five_channels_have_no_picture_file(restoration_of, tmp_path):
-    with pytest.raises(ImageError, match="channel"):
-        restoration_of(9, 7, 5).save(tmp_path / "out.png")
+@pytest.mark.parametrize("channels", [2, 4, 5])
+def test_other_channels_than_grey_and_colour_have_no_picture_file(
+    restoration_of, tmp_path, channels
+):
+    # Not even two or four, which would be taken for alpha.
+    message = (
+        r"Expected a picture of 1 or 3 channels for a picture file; numpy.save keeps "
+        rf"others. Received: shape \(9, 7, {channels}\)."
+    )
+    with pytest.raises(ImageError, match=message):
+        restoration_of(9, 7, channels).save(tmp_path / "out.png")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_restorations_are_compared_without_an_error(restoration_of):
+    one, other = restoration_of(9, 7), restoration_of(9, 7)
+    assert one == one
+    assert one != other
+    assert len({one, other}) == 2

@@ -73,11 +73,12 @@ def run(rule, model, steps):
     return criteria
 
 
-def noisy_problem(clean, sigma=SIGMA, seed=0):
-    """Return a picture with noise that nothing clipped."""
-    noise = sigma * np.random.default_rng(seed).standard_normal(clean.shape)
+def noisy_problem(clean, sigma=SIGMA, seed=0, share=1.0):
+    """Return a picture with noise of deviation `sigma * share` at each pixel."""
+    deviation = np.full(clean.shape, sigma * share, "float32")
+    noise = deviation * np.random.default_rng(seed).standard_normal(clean.shape)
     y = (clean + noise).astype("float32")[np.newaxis]
-    return Problem({"picture": y}, clean.shape, y, sigma)
+    return Problem({"picture": y}, clean.shape, y, sigma, deviation[np.newaxis])
 
 
 class Scripted(StoppingRule):
@@ -126,11 +127,14 @@ def test_no_measure_is_neither_the_best_nor_a_loss_of_patience(value):
     assert not np.isfinite(criteria[25])
 
 
-def test_fission_estimates_the_error_against_the_clean_picture_without_bias(scene):
+@pytest.mark.parametrize("share", [1.0, np.linspace(0.3, 1, 10)[:, np.newaxis]])
+def test_fission_estimates_the_error_against_the_clean_picture_without_bias(
+    scene, share
+):
     clean = scene(12, 10, 3)
     candidate = clean[np.newaxis] + 0.1 * scene(12, 10, 3, seed=2)[np.newaxis]
     estimates = []
-    for seed in range(300):
+    for seed in range(600):
         rule = Fission()
         rule.hold_back(
             noisy_problem(clean, seed=seed), np.random.default_rng(1000 + seed)
@@ -139,7 +143,7 @@ def test_fission_estimates_the_error_against_the_clean_picture_without_bias(scen
     truth = np.mean((candidate - clean) ** 2)
     error = np.std(estimates) / np.sqrt(len(estimates))
     # Fine enough to tell a variance of the noise that is forgotten.
-    assert error < SIGMA**2 / 5
+    assert error < np.mean((SIGMA * share) ** 2) / 5
     assert np.mean(estimates) == pytest.approx(truth, abs=4 * error)
 
 
@@ -174,7 +178,8 @@ def test_the_two_noises_of_fission_are_independent(scene):
 
 def test_fission_clips_nothing():
     y = np.tile(np.float32([0, 1]), (1, 16, 8))[..., np.newaxis]
-    problem = Problem({"picture": y}, y.shape[1:], y, SIGMA)
+    deviation = np.full_like(y, SIGMA)
+    problem = Problem({"picture": y}, y.shape[1:], y, SIGMA, deviation)
     rule = Fission()
     seen = rule.hold_back(problem, np.random.default_rng(0)).observed["picture"]
     for noise in (seen - y, rule.held_back - y):
@@ -184,22 +189,24 @@ def test_fission_clips_nothing():
 
 
 def small_member(tiny_network, task, problem, stop, inputs):
-    settings = Settings(steps=25, latent="picture+noise", stop=stop)
+    settings = Settings(steps=25, latent="picture+noise", stop=stop, recorruption=0.5)
     network = tiny_network(*problem.shape[:2], problem.shape[2], inputs=inputs)
     return Member(Plan(task, settings, network=network), problem, False, seeds_of(0, 0))
 
 
 def test_the_fit_sees_y1_in_z_and_the_result_is_made_from_y(tiny_network, scene):
-    task = Denoise(sigma=SIGMA)
-    problem = task.prepare(scene(12, 10, 3, noise=SIGMA))
+    sigma = 0.03
+    task = Denoise(sigma=sigma)
+    problem = task.prepare(scene(12, 10, 3, noise=sigma))
     member = small_member(tiny_network, task, problem, "fission", 5)
     y, z = problem.observed["picture"], member.model.z.numpy()
     y1 = member.model.observed["picture"].numpy()
     np.testing.assert_array_equal(z[..., :3], y1)
     np.testing.assert_allclose(member.latent.values[..., :3], y, atol=0.5 / 255 + 1e-6)
     np.testing.assert_array_equal(z[..., 3:], member.latent.values[..., 3:])
-    assert np.std(y1 - y) == pytest.approx(0.2 * SIGMA, rel=0.1)
-    assert member.model.sigma == pytest.approx(SIGMA * math.sqrt(1.04))
+    assert np.std(y1 - y) == pytest.approx(0.2 * sigma, rel=0.1)
+    deviation = member.model.deviation.numpy()
+    np.testing.assert_allclose(deviation, sigma * math.sqrt(1.04), rtol=1e-5)
 
 
 def random_mask(*shape, known=0.5):
@@ -416,6 +423,16 @@ def test_exponential_variance_goes_on_after_a_return():
     model.run_to(175)
     rule.on_epoch_end(0, logs := {})
     assert logs["criterion"] == pytest.approx(exponential(outputs)[174])
+
+
+def test_discrepancy_counts_what_clipping_left_of_the_noise():
+    share = np.linspace(0.1, 1, 8)[:, np.newaxis]
+    rule = Discrepancy()
+    rule.hold_back(noisy_problem(np.full((8, 8, 1), 0.5), share=share), None)
+    variance = np.mean((SIGMA * share) ** 2)
+    criteria = run(rule, Stub(data_terms=[2 * variance, 0.9 * variance, 0]), 75)
+    assert max(criteria) == 50
+    assert criteria[25] == pytest.approx(variance)
 
 
 def test_discrepancy_stops_when_the_residual_is_down_to_the_noise():
