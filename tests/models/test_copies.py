@@ -1,10 +1,10 @@
-"""Copies of networks: for one fit, and in float32 for the export."""
+"""Copies of networks for a fit or in float32 for the export, and means of several."""
 
 import keras
 import numpy as np
 import pytest
 
-from keras_dip.models.copies import copy_for, in_float32
+from keras_dip.models.copies import copy_for, in_float32, mean_of
 from keras_dip.models.skip import build_skip
 
 SMALL = {
@@ -106,3 +106,19 @@ def test_mixed_precision_becomes_float32_throughout(z, shell):
     # Equal to float32's picture, which the mixed network only resembles.
     np.testing.assert_array_equal(copy(z), plain(z))
     assert not np.array_equal(mixed(z), plain(z))
+
+
+def test_the_mean_of_networks_is_a_network(z):
+    networks = [build_skip((12, 10), **SMALL, seed=seed) for seed in range(3)]
+    pictures = [network(z).numpy() for network in networks]
+    mean = mean_of(networks)
+    np.testing.assert_allclose(mean(z), np.mean(pictures, axis=0), atol=1e-6)
+    assert np.ptp(pictures, axis=0).max() > 0.01
+    assert mean.count_params() == 3 * networks[0].count_params()
+    # As a whole: they would be told apart by their names if it were saved.
+    assert len({layer.name for layer in mean.layers}) == len(mean.layers)
+
+
+def test_the_mean_of_one_network_is_that_network():
+    network = build_skip((12, 10), **SMALL)
+    assert mean_of([network]) is network
