@@ -18,7 +18,14 @@ from keras_dip.errors import FitError
 from keras_dip.fitting import Candidate, PriorModel
 from keras_dip.history import HistoryRecorder
 from keras_dip.interrupts import Interrupts
-from keras_dip.latents import GIVEN, Latent, latent_channels, make_latent, mirror_to, with_picture
+from keras_dip.latents import (
+    GIVEN,
+    Latent,
+    latent_channels,
+    make_latent,
+    mirror_to,
+    with_picture,
+)
 from keras_dip.models.copies import copy_for, in_float32
 from keras_dip.models.fused import Adam, write_statistics
 from keras_dip.recovery import ATTEMPTS, Recovery
@@ -226,7 +233,7 @@ class Member:
         if self._recovery.taken >= planned:
             kept = f" Step {best.step} is kept." if best.step != step else ""
             return "steps", f"All {planned} steps were taken.{kept}"
-        return "callback", f"A callback stopped the fit at step {step}."
+        return "callback", f"A callback stopped the fit after {self.steps} steps."
 
 
 def _network(plan: Plan, problem: tasks.Problem, seed: int) -> keras.Model:

@@ -39,7 +39,7 @@ def noise_sigma(picture: np.ndarray) -> float:
         return 0.0
     details = pywt.dwtn(picture, "db2", axes=(0, 1))["dd"]
     sigma = float(np.mean([_deviation(plane) for plane in np.moveaxis(details, -1, 0)]))
-    means = _resized(_local_mean(picture), details.shape)
+    means = _resized(local_mean(picture), details.shape)
     for _ in range(8 if _is_clipped(picture) else 0):
         if sigma < 1e-4:
             break
@@ -58,7 +58,7 @@ def clipped_deviation(picture: np.ndarray, sigma: float) -> np.ndarray:
     """
     if not _is_clipped(picture) or sigma == 0:
         return np.full(picture.shape, sigma, "float32")
-    deviation = np.interp(_local_mean(picture), *_clipping(float(sigma)))
+    deviation = np.interp(local_mean(picture), *_clipping(float(sigma)))
     return deviation.astype("float32")
 
 
@@ -86,7 +86,8 @@ def _deviation(details: np.ndarray) -> float:
     return float(np.median(np.abs(details)) / normal)
 
 
-def _local_mean(picture: np.ndarray) -> np.ndarray:
+def local_mean(picture: np.ndarray) -> np.ndarray:
+    """Return a picture [h, w, c] blurred by 2 pixels."""
     from scipy.ndimage import gaussian_filter
 
     mean: np.ndarray = gaussian_filter(picture.astype("float64"), (BLUR, BLUR, 0))

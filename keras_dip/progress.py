@@ -23,7 +23,7 @@ class Display(Protocol):
 class ProgressCallback(keras.callbacks.Callback):
     """Hands every report of a fit to a display; on request every call between too.
 
-    A report comes every 50 steps, which take minutes with a large network; a call is
+    A report comes every 25 steps, which take minutes with a large network; a call is
     about half a second.
     """
 

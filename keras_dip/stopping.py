@@ -16,7 +16,7 @@ import numpy as np
 from keras import ops
 
 from keras_dip.fitting import REPORT_INTERVAL, Candidate
-from keras_dip.noise import noise_is_white
+from keras_dip.noise import local_mean, noise_is_white
 from keras_dip.tasks import Problem
 
 LEAST_PATIENCE = 75
@@ -79,7 +79,11 @@ class StoppingRule(keras.callbacks.Callback):
             return
         if value < self.least:
             self.least, self.best = value, self.model.candidate()
-        elif self.best and self.model.step - self.best.step >= self._patience():
+        elif (
+            self.best
+            and not self.reason
+            and self.model.step - self.best.step >= self._patience()
+        ):
             self.stop(
                 f"{self.what} was least at step {self.best.step} and has not fallen "
                 f"for {self.model.step - self.best.step} steps."
@@ -128,7 +132,9 @@ class Fission(StoppingRule):
         y, deviation, ratio = problem.observed["picture"], problem.deviation, self.ratio
         noise = deviation * rng.standard_normal(y.shape).astype("float32")
         self.held_back = y - noise / ratio
-        self.noise_variance = np.square(deviation) * (1 + 1 / ratio**2)
+        self._observed, self._variance = y, np.square(deviation)
+        self._rough = local_mean(y[0])[np.newaxis]
+        self._moved = noise / ratio
         grown = math.sqrt(1 + ratio**2)
         return replace(
             problem,
@@ -142,8 +148,15 @@ class Fission(StoppingRule):
         return float(self.squared_error(self.model.picture()).mean())
 
     def squared_error(self, picture: np.ndarray) -> np.ndarray:
-        """Return the estimated squared error, which is below 0 at many pixels."""
-        error: np.ndarray = np.square(picture - self.held_back) - self.noise_variance
+        """Return the estimated squared error, which is below 0 at many pixels.
+
+        (f - y2)^2 less its noise is (f - y)^2 + 2 (f - y) s e / b + s^2 (e^2 - 1) / b^2
+        - s^2. What has mean zero whatever f is may go: the term in e^2, and with any
+        rough picture r in place of f the rest of the second one. That leaves the
+        differences between steps as they are, and the level surer by far.
+        """
+        residual = np.square(picture - self._observed) - self._variance
+        error: np.ndarray = residual + 2 * (picture - self._rough) * self._moved
         return error
 
 
@@ -355,6 +368,9 @@ class TimeLimit(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
+LEAST_KNOWN = 0.1
+"""Share of known pixels from which some of them are held out without being asked."""
+
 WARM_UP = 2 * REPORT_INTERVAL
 """Steps before the variance of outputs says anything: they start almost constant."""
 
@@ -391,7 +407,9 @@ def rule_for(name: str, problem: Problem) -> StoppingRule | None:
 
 def _automatic(problem: Problem) -> str:
     if "mask" in problem.observed:
-        return "heldout"
+        # With little known beside the holes nothing can be spared.
+        is_much = problem.observed["mask"].mean() > LEAST_KNOWN
+        return "heldout" if is_much else "plateau"
     if problem.sigma is None:
         return "plateau"
     if problem.sigma and noise_is_white(problem.observed["picture"][0]):

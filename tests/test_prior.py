@@ -593,7 +593,7 @@ def test_a_callback_may_stop_the_fit(prior_with, scene):
 
     restoration = prior_with(Stop()).fit(scene(*SIZE, 3))
     assert restoration.stopped_by == "callback"
-    assert restoration.stop_reason == "A callback stopped the fit at step 50."
+    assert restoration.stop_reason == "A callback stopped the fit after 50 steps."
     assert restoration.steps == 50
 
 
