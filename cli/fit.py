@@ -45,6 +45,7 @@ def fit(
     reference: np.ndarray | None = None,
     settings: dict[str, Any],
     messages: Messages,
+    title: str | None = None,
 ) -> Outcome:
     """Fit a network to a picture and show how far it is.
 
@@ -54,11 +55,12 @@ def fit(
         reference: The undamaged picture, for the PSNR.
         settings: Arguments of `DeepImagePrior`; those that are None are left out.
         messages: Where to speak.
+        title: What the progress is called; by default the task.
     """
-    display = display_for(messages, task.name.replace("_", "-"))
+    display = display_for(messages, title or task.name.replace("_", "-"))
     # Standard output may be the picture: whatever prints there now is moved away.
     with display, contextlib.redirect_stdout(sys.stderr):
-        with _hushed_tensorflow(messages):
+        with hushed_tensorflow(messages):
             from keras_dip.prior import DeepImagePrior
             from keras_dip.progress import ProgressCallback
 
@@ -79,7 +81,7 @@ def fit(
 
 
 @contextlib.contextmanager
-def _hushed_tensorflow(messages: Messages) -> Iterator[None]:
+def hushed_tensorflow(messages: Messages) -> Iterator[None]:
     """Keep TensorFlow's log off the terminal while it is imported.
 
     TF_CPP_MIN_LOG_LEVEL silences most of it; but what TensorFlow 2.21 says before its

@@ -10,11 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_dip import images
 from keras_dip.cli import main
 
 
 class FakeRestoration(SimpleNamespace):
     """What a fit returns; its ONNX file is a few bytes, its iterates get darker."""
+
+    def save(self, path, *, force=False):
+        images.write(self.image, path, force=force)
 
     def at(self, step):
         return SimpleNamespace(image=self.image * np.float32(step / 100))
