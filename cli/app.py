@@ -16,6 +16,8 @@ _VERBS = {
     "regenerate": "keras_dip.cli.commands.regenerate",
     "info": "keras_dip.cli.commands.info",
     "demo": "keras_dip.cli.commands.demo",
+    "evaluate": "keras_dip.cli.commands.evaluate",
+    "bench": "keras_dip.cli.commands.bench",
 }
 
 

@@ -18,7 +18,7 @@ def test_help_lists_every_task_and_verb(cli):
 
     assert ran.code == 0 and ran.err == ""
     listed = [name.replace("_", "-") for name in tasks.names()]
-    for verb in [*listed, "regenerate", "info", "demo"]:
+    for verb in [*listed, "regenerate", "info", "demo", "evaluate", "bench"]:
         assert f"\n  {verb} " in ran.out.decode()
 
 
@@ -44,6 +44,19 @@ def test_wrong_usage(cli, arguments):
     ran = cli(*arguments)
 
     assert ran.code == 2 and ran.out == b"" and "Usage: keras-dip" in ran.err
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "bench"])
+def test_help_of_a_measuring_verb_loads_no_keras(verb, folder):
+    script = (
+        "import sys\nfrom keras_dip.cli import main\n"
+        f"assert main([{verb!r}, '--help']) == 0\n"
+        "assert not {'keras', 'tensorflow'} & set(sys.modules)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], cwd=folder, check=False)
+
+    assert done.returncode == 0
 
 
 def test_regenerate_and_info_load_no_keras(tiny_onnx, folder):

@@ -1,0 +1,117 @@
+"""keras-dip bench: what a fit costs on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from typing import Any
+
+import click
+
+from keras_dip.cli import options
+from keras_dip.cli.messages import Messages
+
+
+@options.with_params(
+    [options.device_option(), options.force_option(), *options.verb_options()]
+)
+@click.command("bench", short_help="Measure what a fit costs on this machine.")
+@click.option(
+    "--size",
+    "sizes",
+    type=click.IntRange(min=32),
+    multiple=True,
+    default=[256],
+    show_default=True,
+    metavar="N",
+    help="Side of the picture in pixels; may be given several times.",
+)
+@click.option(
+    "--steps",
+    type=click.IntRange(min=1),
+    default=8,
+    show_default=True,
+    help="How many steps are measured for each figure.",
+)
+@click.option(
+    "--json",
+    "output",
+    type=options.FILE,
+    metavar="FILE",
+    help="Also write everything as JSON.",
+)
+@click.pass_obj
+def command(
+    messages: Messages,
+    sizes: tuple[int, ...],
+    steps: int,
+    output: str | None,
+    device: str | None,
+    force: bool,
+) -> None:
+    """Measure the steps of a fit, the start of the command, and a regeneration.
+
+    A step of the default preset for denoising is compared with one of the paper's, and
+    that with one of Keras' own batch normalisation and Adam in place of ours, each as
+    the median of several calls of one fit after a warm-up. Figures hold for this
+    machine and this hour; compare the ratios. Takes two or three minutes on a small
+    machine, and about four times as long with --size 512.
+    """
+    from keras_dip import images
+    from keras_dip.cli.fit import hushed_tensorflow
+
+    def check_output() -> None:
+        if output:
+            images.check_output(output, force=force, suffixes=(".json",))
+
+    def tell(what: str) -> None:
+        messages.note(f"bench: measuring {what}")
+
+    check_output()
+    messages.note("bench: starting TensorFlow")
+    with contextlib.redirect_stdout(sys.stderr):
+        with hushed_tensorflow(messages):
+            from keras_dip.benchmark import measure
+        try:
+            measured = measure(list(sizes), count=steps, device=device, tell=tell)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+    for line in lines(measured):
+        click.echo(line)
+    if output:
+        check_output()
+        data = json.dumps(measured, indent=2).encode()
+        images.atomic_write(output, lambda file: file.write(data))
+        messages.note(f"wrote {output}")
+
+
+def lines(measured: dict[str, Any]) -> list[str]:
+    """Return what was measured as lines for a person."""
+    machine = measured["machine"]
+    told = [f"{machine['device']}, {machine['cpus']} CPU cores, {machine['system']}"]
+    for steps in measured["steps"]:
+        fast, preset = steps["preset_seconds"], steps["preset"]
+        told += [
+            f"{steps['size']}x{steps['size']} pixels, one step of a fit:",
+            _line(preset, fast, ""),
+            _line("paper", steps["paper_seconds"], f"{preset} x", fast),
+            _line(
+                "paper, plain Keras",
+                steps["plain_paper_seconds"],
+                "paper x",
+                steps["paper_seconds"],
+            ),
+        ]
+    size = measured["regenerate"]["size"]
+    return [
+        *told,
+        "commands, from start to exit:",
+        _line("keras-dip --help", measured["help_seconds"], ""),
+        _line(f"regenerate {size}x{size}", measured["regenerate"]["seconds"], ""),
+    ]
+
+
+def _line(what: str, seconds: float, than: str, other: float = 1.0) -> str:
+    ratio = f"  = {than} {seconds / other:.2f}" if than else ""
+    return f"  {what:<22}{seconds * 1000:>9.1f} ms{ratio}"

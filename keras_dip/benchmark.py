@@ -1,0 +1,196 @@
+"""What a fit costs on this machine: steps, start-up and regeneration, in one run.
+
+Figures of different machines, or of one machine at different times, say little; the
+ratios of one run do.
+"""
+
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+import keras_dip
+from keras_dip.arguments import device_scope
+from keras_dip.fitting import PriorModel
+from keras_dip.member import Member, Plan, seeds_of
+from keras_dip.prior import DeepImagePrior
+from keras_dip.settings import DEFAULT, resolve
+from keras_dip.tasks.denoise import Denoise
+
+REPORT = 2  # steps; the first ones are the warm-up
+NOISE = 25 / 255
+COMMAND = "import sys; from keras_dip.cli import main; sys.exit(main())"
+
+
+class Timer(keras.callbacks.Callback):
+    """Notes the seconds per step of each call, those of the first report left out.
+
+    The first call traces the train step, and memory is still being fetched.
+    """
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        super().__init__()
+        self.seconds: list[float] = []
+        self._warm = False
+        self._start, self._first_step = 0.0, 0
+
+    def on_train_batch_begin(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """Start the clock."""
+        self._first_step = self.model.step
+        self._start = time.perf_counter()
+
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """Stop the clock; asking for the step waits until the call is done."""
+        steps = self.model.step - self._first_step
+        seconds = time.perf_counter() - self._start
+        if steps and self._warm:
+            self.seconds.append(seconds / steps)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """The first report ends the warm-up."""
+        self._warm = True
+
+
+def step_seconds(model: PriorModel, steps: int) -> float:
+    """Return the median seconds of a step, over the calls of so many steps."""
+    timer = Timer()
+    model.take_steps(REPORT + steps, [timer], REPORT)
+    return statistics.median(timer.seconds)
+
+
+def noisy_picture(size: int) -> np.ndarray:
+    """Return waves and an edge with noise of 25 grey levels, uint8 [size, size, 3]."""
+    y, x = np.mgrid[0:size, 0:size] / size
+    clean = np.stack([0.5 + 0.3 * np.sin(9 * i * x + 4 * y) for i in (1, 2, 3)], -1)
+    clean[: size // 2, : size // 2] *= 0.6
+    noise = np.random.default_rng(0).normal(0, NOISE, clean.shape)
+    return np.rint(np.clip(clean + noise, 0, 1) * 255).astype("uint8")
+
+
+def model_for(preset: str, size: int) -> PriorModel:
+    """Return the train step of a denoising preset, ready for the first step."""
+    task = Denoise(NOISE)
+    problem = task.prepare(noisy_picture(size) / np.float32(255))
+    plan = Plan(task, resolve(task, preset))
+    return Member(plan, problem, deep=False, seeds=seeds_of(0, 0)).model
+
+
+def with_plain_layers(model: PriorModel) -> PriorModel:
+    """Return the same fit with batch normalisation and Adam as Keras has them."""
+
+    def plain(layer: keras.layers.Layer) -> keras.layers.Layer:
+        is_norm = isinstance(layer, keras.layers.BatchNormalization)
+        kind = keras.layers.BatchNormalization if is_norm else type(layer)
+        return kind.from_config(layer.get_config())
+
+    network = keras.models.clone_model(model.network, clone_function=plain)
+    other = PriorModel(
+        network,
+        model.data_term,
+        keras.ops.convert_to_numpy(model.z),
+        {k: keras.ops.convert_to_numpy(v) for k, v in model.observed.items()},
+        jitter=model.jitter,
+        average=model.average,
+        average_from_first=model.average_from_first,
+    )
+    optimizer = keras.optimizers.Adam(float(model.optimizer.learning_rate))
+    optimizer.build(network.trainable_variables)
+    other.compile(optimizer=optimizer, jit_compile=False)
+    return other
+
+
+def command_seconds(*arguments: str, calls: int = 3) -> float:
+    """Return the median seconds of a keras-dip command, from start to exit."""
+    seconds = []
+    for _ in range(calls):
+        start = time.perf_counter()
+        command = [sys.executable, "-P", "-c", COMMAND, *arguments]
+        subprocess.run(command, check=True, capture_output=True)
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
+
+
+def regenerate_seconds(size: int) -> float:
+    """Return the seconds from the default preset's ONNX file to a picture file."""
+    restoration = DeepImagePrior(steps=1, members=1).fit(noisy_picture(size))
+    with tempfile.TemporaryDirectory() as folder:
+        file, picture = Path(folder, "file.onnx"), Path(folder, "picture.png")
+        restoration.export(file)
+        return command_seconds("regenerate", str(file), "-o", str(picture), "--force")
+
+
+def measure(
+    sizes: list[int],
+    *,
+    count: int,
+    device: str | None = None,
+    tell: Callable[[str], None],
+) -> dict[str, Any]:
+    """Measure everything; return plain data.
+
+    Args:
+        sizes: Sides of the pictures, in pixels.
+        count: How many steps are measured for each figure.
+        device: "cpu" or "gpu"; None leaves it to TensorFlow.
+        tell: Called with what is measured next.
+    """
+    steps = []
+    with device_scope(device):
+        for size in sizes:
+            steps.append(_steps(size, count, tell))
+        tell("commands")
+        regenerated = regenerate_seconds(sizes[0])
+    return {
+        "machine": _machine(device),
+        "steps": steps,
+        "help_seconds": command_seconds("--help"),
+        "regenerate": {"size": sizes[0], "seconds": regenerated},
+    }
+
+
+def _steps(size: int, count: int, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Return the seconds of a step of each kind at one size, and their ratios."""
+    tell(f"{DEFAULT} at {size}x{size}")
+    fast = step_seconds(model_for(DEFAULT, size), count)
+    tell(f"paper at {size}x{size}")
+    paper_model = model_for("paper", size)
+    paper = step_seconds(paper_model, count)
+    tell(f"paper with plain Keras layers at {size}x{size}")
+    plain = step_seconds(with_plain_layers(paper_model), count)
+    return {
+        "size": size,
+        "preset": DEFAULT,
+        "preset_seconds": fast,
+        "paper_seconds": paper,
+        "plain_paper_seconds": plain,
+        "paper_to_preset": paper / fast,
+        "plain_to_fused": plain / paper,
+    }
+
+
+def _machine(device: str | None) -> dict[str, Any]:
+    return {
+        "system": platform.platform(),
+        "cpus": os.cpu_count(),
+        "device": device
+        or ("gpu" if keras.distribution.list_devices("gpu") else "cpu"),
+        "python": platform.python_version(),
+        "keras": keras.__version__,
+        keras.config.backend(): metadata.version(keras.config.backend()),
+        "keras_dip": keras_dip.__version__,
+    }
