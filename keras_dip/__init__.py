@@ -6,6 +6,7 @@ TensorFlow is imported when a fit is prepared, not before.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from keras_dip.tasks.super_resolve import SuperResolve as SuperResolve
 
 __version__ = "0.1.0"
+
+# TensorFlow reads this when it is imported. On x86 it otherwise uses oneDNN on newer
+# CPUs only; a step takes a fifth less with it elsewhere too.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 _HOME_OF = {
     "DeepImagePrior": "keras_dip.prior",

@@ -159,6 +159,8 @@ class DeepImagePrior:
         self.restoration = None
         picture, kind = self._picture(img)
         problem = self.task.prepare(picture)
+        if not self.settings.clipping:
+            problem.observed.pop("clipping", None)
         target = arguments.reference_for(reference, problem.shape)
         with arguments.device_scope(self.device):
             return self._fit(problem, kind, target)
@@ -171,7 +173,7 @@ class DeepImagePrior:
         members = self._fit_members(problem, kind, target, finish, start)
         last = members[-1]
         with held_back() as interrupts:
-            hurry = last.stopped_by == "interrupt"
+            hurry = last.stopped_by in ("interrupt", "time limit")
             networks = [
                 m.network_for(m.chosen, interrupts, hurry=hurry) for m in members
             ]

@@ -22,7 +22,8 @@ class Settings:
     start at zero unless `average_from_first` lets it start at the first output, as the
     reference does; `weight_average` that of a running average of weights, in place of
     outputs. `recorruption` is the factor a of recorrupted pairs, 0 for none (see
-    `fitting.PriorModel`); z must then begin with the observed picture. `stop` names the
+    `fitting.PriorModel`); z must then begin with the observed picture. `clipping` makes
+    good in the result that noise was cut at black and white. `stop` names the
     rule that ends the fit, one of `stopping.NAMES`; `members` is how many fits are
     averaged.
     """
@@ -39,6 +40,7 @@ class Settings:
     average: float = 0.0
     average_from_first: bool = False
     weight_average: float = 0.0
+    clipping: bool = False
     stop: str = "none"
     members: int = 1
 

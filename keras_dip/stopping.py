@@ -103,11 +103,12 @@ class StoppingRule(keras.callbacks.Callback):
 class Fission(StoppingRule):
     """Stops by the error against a copy of the picture with independent noise.
 
-    With noise of deviation s in y (what clipping left of it) and e ~ N(0, 1) drawn once, y1 = y + b s e is fitted and
-    y2 = y - s e / b held back: their noises are independent, so that the squared error
-    against y2, less s^2 (1 + 1 / b^2), estimates the error against the clean picture
-    without bias (data fission: Leiner et al., Journal of the American Statistical
-    Association 120, 2025; Pang et al., CVPR 2021, for the pairs).
+    With noise of deviation s in y (what clipping left of it) and e ~ N(0, 1) drawn
+    once, y1 = y + b s e is fitted and y2 = y - s e / b held back. Their noises are
+    independent, so that the squared error against y2, less s^2 (1 + 1 / b^2), estimates
+    the error against the clean picture without bias (data fission: Leiner et al.,
+    Journal of the American Statistical Association 120, 2025; Pang et al., CVPR 2021,
+    for the pairs).
 
     Args:
         ratio: b; larger is a surer estimate and a noisier fit.

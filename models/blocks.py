@@ -127,11 +127,15 @@ class Blocks:
         """Normalise and activate."""
         return self._activate(self.norm(x, name), name)
 
-    def nearest_merge(self, skip: Any, deep: Any, filters: int, name: str) -> Any:
+    def nearest_merge(
+        self, skip: Any, deep: Any, filters: int, name: str, *, norm: bool
+    ) -> Any:
         """Normalise skip and deep, and convolve both, `deep` doubled to nearest."""
-        parts = [] if skip is None else [self.norm(skip, f"{name}_merge_skip")]
-        # Doubling every pixel changes neither their mean nor their variance.
-        parts.append(self.norm(deep, f"{name}_merge_deep"))
+        parts = [deep] if skip is None else [skip, deep]
+        if norm:
+            # Doubling every pixel changes neither their mean nor their variance.
+            names = (f"{name}_merge_skip", f"{name}_merge_deep")[-len(parts) :]
+            parts = [self.norm(x, n) for x, n in zip(parts, names, strict=True)]
         bound = 1 / np.sqrt(9 * sum(x.shape[-1] for x in parts))
         return NearestMergeConv2D(
             filters,

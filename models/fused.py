@@ -58,6 +58,23 @@ class BatchNormalization(keras.layers.BatchNormalization):
         average.assign(average * self.momentum + value * (1.0 - self.momentum))
 
 
+def inner_depth_to_space(x: Any) -> Any:
+    """Put four blocks of channels side by side, less one pixel on every side.
+
+    [n, h, w, 4 c] becomes [n, 2 h - 2, 2 w - 2, c]; block 2 p + q is row p, column q of
+    each doubled pixel (Shi et al., CVPR 2016).
+    """
+    _, height, width, channels = x.shape
+    tf, ops, c = _tensorflow(), keras.ops, channels // 4
+    if tf is not None:
+        x = tf.nn.depth_to_space(x, 2)
+        # The gradient of tf.slice is a parallel padding, that of x[...] is not.
+        return tf.slice(x, (0, 1, 1, 0), (-1, 2 * height - 2, 2 * width - 2, c))
+    x = ops.reshape(x, (-1, height, width, 2, 2, c))
+    x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
+    return ops.reshape(x, (-1, 2 * height, 2 * width, c))[:, 1:-1, 1:-1]
+
+
 def write_statistics(network: keras.Model, z: Any) -> None:
     """Write the batch statistics of one pass of `z` into every batch normalisation.
 

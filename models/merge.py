@@ -14,9 +14,13 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-# [phase, tap of two, tap of three]: which taps fall on the same pixel.
+from keras_dip.models.fused import inner_depth_to_space
+
+# [phase, tap of two, tap of three]: which taps fall on the same pixel. The second phase
+# comes first: the four positions around a corner of the low-resolution pixels are
+# computed together, so that one row and column too many stand on every side.
 _TAPS = np.array(
-    [[[1, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]],
+    [[[1, 1, 0], [0, 0, 1]], [[1, 0, 0], [0, 1, 1]]],
     dtype="float32",
 )
 
@@ -72,21 +76,12 @@ class NearestMergeConv2D(layers.Layer):
 
     def _doubled(self, deep: Any, kernel: Any) -> Any:
         """Convolve the doubled [n, h, w, c]: four phases, then put side by side."""
-        _, height, width, channels = deep.shape
+        channels = deep.shape[-1]
         taps = ops.cast(_TAPS, kernel.dtype)
         kernel = ops.einsum("pai,qbj,ijcf->abcpqf", taps, taps, kernel)
         kernel = ops.reshape(kernel, (2, 2, channels, 4 * self.filters))
         # The mirrored second pixel of the doubled picture is its first: the edge.
-        phases = ops.split(self._conv(deep, kernel, mode="symmetric"), 4, axis=-1)
-        rows = []
-        for p in (0, 1):
-            columns = [
-                phases[2 * p + q][:, p : p + height, q : q + width] for q in (0, 1)
-            ]
-            row = ops.stack(columns, axis=3)
-            rows.append(ops.reshape(row, (-1, height, 2 * width, self.filters)))
-        x = ops.stack(rows, axis=2)
-        return ops.reshape(x, (-1, 2 * height, 2 * width, self.filters))
+        return inner_depth_to_space(self._conv(deep, kernel, mode="symmetric"))
 
     def _conv(self, x: Any, kernel: Any, mode: str) -> Any:
         mode = "constant" if self.padding == "zero" else mode

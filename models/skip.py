@@ -45,6 +45,7 @@ def build_skip(
     sigmoid: bool = True,
     use_bias: bool = True,
     subpixel: bool = False,
+    merge_norm: bool = True,
     dtype: Any = None,
     seed: int = 0,
     name: str = "skip",
@@ -73,6 +74,8 @@ def build_skip(
         use_bias: whether convolutions have biases.
         subpixel: compute nearest upsampling and the 3x3 convolution after it at once,
             at the lower resolution (`NearestMergeConv2D`): the same function, faster.
+        merge_norm: whether what the skip and the deeper scale bring is normalised once
+            more before the decoder's convolution.
         dtype: a Keras dtype policy; None for the global one. The output is float32.
         seed: seed of the weights.
         name: name of the model.
@@ -116,12 +119,13 @@ def build_skip(
         if i + 1 < scales:
             x = scale(x, i + 1)
         if subpixel:
-            x = blocks.nearest_merge(skip, x, up_channels[i], here)
+            x = blocks.nearest_merge(skip, x, up_channels[i], here, norm=merge_norm)
         else:
             x = blocks.upsample(x, ups[i], here)
             if skip is not None:
                 x = blocks.concat(skip, x, here)
-            x = blocks.norm(x, f"{here}_merge")
+            if merge_norm:
+                x = blocks.norm(x, f"{here}_merge")
             x = blocks.conv(x, up_channels[i], up_kernels[i], f"{here}_up")
         x = blocks.norm_act(x, f"{here}_up")
         if up_1x1:

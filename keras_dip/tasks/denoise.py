@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_dip.noise import clipped_deviation, noise_sigma
+from keras_dip.noise import clipped_deviation, is_clipped, noise_sigma
 from keras_dip.tasks.base import (
+    Arrays,
     Declaration,
     Option,
     Problem,
@@ -35,6 +36,7 @@ DECLARATION = Declaration(
                 "upsampling": "nearest",
                 "subpixel": True,
                 "use_bias": False,
+                "merge_norm": False,
             },
             "latent": "picture+noise",
             "latent_channels": 5,
@@ -42,6 +44,7 @@ DECLARATION = Declaration(
             "steps": 400,
             "recorruption": 0.5,
             "weight_average": 0.99,
+            "clipping": True,
             "stop": "auto",
         },
         "paper": {
@@ -78,7 +81,19 @@ class Denoise(Task):
         """Return the problem with the given or the estimated noise level."""
         sigma = noise_sigma(picture) if self.sigma is None else self.sigma
         deviation = clipped_deviation(picture, sigma)[np.newaxis]
-        return replace(super().prepare(picture), sigma=sigma, deviation=deviation)
+        problem = super().prepare(picture)
+        observed = problem.observed
+        if sigma > 0 and is_clipped(picture):
+            observed = {**observed, "clipping": np.full((1, 1, 1, 1), sigma, "float32")}
+        return replace(problem, observed=observed, sigma=sigma, deviation=deviation)
+
+    def finish(self, x: Any, observed: Arrays) -> Any:
+        """Return the picture of which the output is the mean after clipping."""
+        if "clipping" not in observed:
+            return x
+        from keras_dip.ops.clipping import undo_clipping
+
+        return undo_clipping(x, observed["clipping"])
 
     def preset_settings(self, preset: str) -> dict[str, Any]:
         """Return the preset's settings; `paper` depends on a given sigma."""
