@@ -28,7 +28,8 @@ def check_folder(
         raise _refusal("a folder", folder)
     if not os.access(above, os.R_OK | os.W_OK | os.X_OK):
         raise _refusal("a folder that is writable", folder)
-    if any(Path(os.path.realpath(file)).parent == path for file in other_files):
+    others = [Path(os.path.realpath(file)) for file in other_files]
+    if any(path in (file.parent, file) or file in path.parents for file in others):
         raise _refusal("a folder without inputs and other outputs", folder)
     if above == path and not force and any(path.iterdir()):
         raise _refusal("a folder that is empty (or --force)", folder)

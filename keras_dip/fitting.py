@@ -11,6 +11,10 @@ place of jitter: with fresh noise e, the network sees the picture y + a s e and 
 compared with y - s e / a. The noises of the two are independent, so that copying noise
 does not pay (Pang et al., CVPR 2021).
 
+Where pixels are missing and z holds the known ones, some of those are hidden from z at
+each step and alone compared with the output: the network learns from the picture itself
+to fill holes (as Self2Self does for noise: Quan et al., CVPR 2020).
+
 The picture that the fit has come to is either the average of the outputs, or what the
 averaged weights make of z without any jitter (`PriorModel.picture`).
 """
@@ -64,6 +68,10 @@ class PriorModel(keras.Model):
             are then `observed["picture"]`.
         deviation: deviation s of the noise at each pixel of z, [1, h, w, C], for
             recorrupted pairs.
+        missing: 1 where z has a hole, [1, h, w, 1]: the holes, moved at random, are what
+            is hidden at a step. The first channels of z are then `observed["picture"]`
+            and `observed["mask"]`.
+        hiding: share of the moved holes that is hidden.
         average: decay of the running average of outputs, 0 for the last output alone.
         average_from_first: start the average at the first output, uncorrected.
         weight_average: decay of the running average of weights, 0 for none. After t
@@ -84,6 +92,8 @@ class PriorModel(keras.Model):
         jitter: float = 0.0,
         recorruption: float = 0.0,
         deviation: np.ndarray | None = None,
+        missing: np.ndarray | None = None,
+        hiding: float = 1.0,
         average: float = 0.0,
         average_from_first: bool = False,
         weight_average: float = 0.0,
@@ -99,6 +109,8 @@ class PriorModel(keras.Model):
         self.deviation = None
         if deviation is not None:
             self.deviation = _variable(deviation, "deviation")
+        self.missing = None if missing is None else _variable(missing, "missing")
+        self.hiding = hiding
         self.average = average
         self.average_from_first = average_from_first
         self.weight_average = weight_average
@@ -148,7 +160,9 @@ class PriorModel(keras.Model):
             scaled_loss = self.optimizer.scale_loss(loss)
         self.optimizer.apply(tape.gradient(scaled_loss, weights), weights)
         self._add_to_averages(output)
-        self.last_loss.assign(loss)
+        # What is hidden varies, and the error there with it.
+        past = 0.0 if self.missing is None else 0.9
+        self.last_loss.assign(self.last_loss * past + loss * (1 - past))
         return [i + 1]
 
     def _draw(self) -> tuple[Any, dict[str, Any]]:
@@ -157,16 +171,38 @@ class PriorModel(keras.Model):
         if self.jitter:
             z = z + self.jitter * keras.random.normal(z.shape, seed=self.jitter_seed)
         if self.recorruption and self.deviation is not None:
-            *_, height, width, channels = self.output_sum.shape
-            rows, columns = (z.shape[1] - height) // 2, (z.shape[2] - width) // 2
+            channels = self.output_sum.shape[-1]
             shape = (*z.shape[:3], channels)
             noise = keras.random.normal(shape, seed=self.jitter_seed)
             noise = noise * self.deviation
-            inside = noise[:, rows : rows + height, columns : columns + width]
-            observed["picture"] = self.observed["picture"] - inside / self.recorruption
+            change = self._inside(noise) / self.recorruption
+            observed["picture"] = self.observed["picture"] - change
             none = ops.zeros((*z.shape[:3], z.shape[3] - channels))
             z = z + ops.concatenate([self.recorruption * noise, none], axis=-1)
+        if self.missing is not None:
+            hidden = self._hidden(self.missing)
+            observed["mask"] = self.observed["mask"] * self._inside(hidden)
+            count = sum(self.observed[name].shape[-1] for name in ("picture", "mask"))
+            known = z[..., :count] * (1 - hidden)
+            z = ops.concatenate([known, z[..., count:]], axis=-1)
         return z, observed
+
+    def _hidden(self, missing: Any) -> Any:
+        """Return the holes [1, h, w, 1], moved at random and thinned."""
+        height, width = missing.shape[1:3]
+        rows = keras.random.randint((), 0, height, seed=self.jitter_seed)
+        columns = keras.random.randint((), 0, width, seed=self.jitter_seed)
+        moved = ops.roll(missing, (rows, columns), axis=(1, 2))
+        if self.hiding == 1:
+            return moved
+        drawn = keras.random.uniform(missing.shape, seed=self.jitter_seed)
+        return moved * ops.cast(drawn < self.hiding, "float32")
+
+    def _inside(self, x: Any) -> Any:
+        """Return the part of an array of the size of z that the network's crop keeps."""
+        height, width = self.output_sum.shape[1:3]
+        rows, columns = (x.shape[1] - height) // 2, (x.shape[2] - width) // 2
+        return x[:, rows : rows + height, columns : columns + width]
 
     def _add_to_averages(self, output: Any) -> None:
         decay, step = self.average, self.steps_taken.value

@@ -17,7 +17,8 @@ from keras_dip.consolidation import HURRIED_STEPS, STEPS, consolidate
 from keras_dip.errors import FitError
 from keras_dip.fitting import Candidate, PriorModel
 from keras_dip.history import HistoryRecorder
-from keras_dip.interrupts import Interrupts
+from keras_dip.holes import THIN, hole_radius
+from keras_dip.interrupts import Interrupts, held_back
 from keras_dip.latents import (
     GIVEN,
     Latent,
@@ -107,7 +108,7 @@ class Member:
             rng = np.random.default_rng(seeds.held_back)
             seen = self.rule.hold_back(problem, rng)
             if seen is not problem and self.latent.contains_picture:
-                z = with_picture(z, plan.task.initial_picture(seen.observed))
+                z = with_picture(z, plan.task.z_picture(seen.observed))
         self.model = PriorModel(
             self.network,
             plan.task.data_term,
@@ -116,6 +117,7 @@ class Member:
             jitter=settings.jitter,
             recorruption=settings.recorruption,
             deviation=_noise_of(seen, z.shape[1:3]) if settings.recorruption else None,
+            **_hiding(settings, seen, z.shape[1:3]),
             average=settings.average,
             average_from_first=settings.average_from_first,
             weight_average=settings.weight_average,
@@ -170,7 +172,10 @@ class Member:
             if self.model.step == 0:
                 raise
             end, self.error = "error", error
-        self._recovery.settle()
+        with held_back() as pressed:  # twice is easily pressed
+            self._recovery.settle()
+        if pressed.came:
+            end = "interrupt"
         if not self._recovery.has_picture:
             raise self.error or FitError(
                 "The loss was not a finite number from the first steps on. Try a "
@@ -257,7 +262,9 @@ def _network(plan: Plan, problem: tasks.Problem, seed: int) -> keras.Model:
 
 def _given(plan: Plan, problem: tasks.Problem) -> np.ndarray:
     """Return the picture that z may be made from, [1, h, w, c]."""
-    return problem.guess if plan.latent is None else plan.latent
+    if plan.latent is not None:
+        return plan.latent
+    return plan.task.z_picture(problem.observed)
 
 
 def _latent(
@@ -293,6 +300,27 @@ def _noise_of(problem: tasks.Problem, size: tuple[int, ...]) -> np.ndarray | Non
     if problem.deviation is None:
         return None
     return mirror_to(problem.deviation, (size[0], size[1]))
+
+
+def _hiding(
+    settings: Settings, problem: tasks.Problem, size: tuple[int, ...]
+) -> dict[str, Any]:
+    """Return what `PriorModel` has to know to hide known pixels from z.
+
+    Thin holes are thinned out, so that enough is left to go by; wide ones move whole.
+    """
+    if not settings.hiding or "mask" not in problem.observed:
+        return {}
+    known = np.all(problem.observed["mask"] > 0, axis=-1)
+    if known.all():
+        return {}
+    # Where each pixel lacks a channel (a Bayer mosaic) every one may be hidden.
+    share = settings.hiding
+    if known.any():
+        is_thin = hole_radius(known[0]) <= THIN
+        share = min(1.0, share / float(1 - known.mean())) if is_thin else 1.0
+    missing = (~known)[..., np.newaxis].astype("float32")
+    return {"missing": mirror_to(missing, (size[0], size[1])), "hiding": share}
 
 
 def finisher(

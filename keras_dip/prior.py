@@ -11,7 +11,7 @@ import platform
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import metadata
 from typing import Any
 
@@ -24,7 +24,7 @@ from keras_dip import arguments, models, tasks
 from keras_dip.fitting import Candidate
 from keras_dip.history import joined
 from keras_dip.images import PictureType, as_picture
-from keras_dip.interrupts import held_back
+from keras_dip.interrupts import Interrupts, held_back
 from keras_dip.latents import GIVEN
 from keras_dip.member import Member, Plan, finisher, seeds_of, to_picture
 from keras_dip.models.copies import mean_of
@@ -53,13 +53,15 @@ class DeepImagePrior:
         time_limit: seconds after which the fit ends with the best picture so far; what
             follows it takes some more. None for no limit.
         members: number of fits with different seeds whose pictures are averaged,
-            instead of the preset's.
+            instead of the preset's; with a Keras model as network they differ in the
+            noise of their steps alone.
         snapshots: about how many iterates `Restoration.at` can give, log-spaced; 0 for
             none.
         blend: share of the input in the result, 0 to 1 (for super-resolution of the
             bicubic enlargement, for inpainting of the roughly filled picture).
         seed: seed of weights, z and jitter: the same seed, machine and version give the
-            same picture.
+            same picture (if TensorFlow was not imported before keras_dip, which lets
+            it use oneDNN).
         callbacks: Keras callbacks; an epoch is a report, every 25 steps.
         verbose: 1 prints a line per report on stderr, 0 nothing.
         device: "cpu" or "gpu"; None leaves it to TensorFlow.
@@ -116,12 +118,12 @@ class DeepImagePrior:
                 None if members is None else arguments.integer("members", members, 1)
             ),
         )
+        self.snapshots = arguments.integer("snapshots", snapshots, 0)
         if snapshots and self.settings.members > 1:
             raise ValueError(
                 "Expected snapshots of one member only. "
                 f"Received: snapshots={snapshots} and members={self.settings.members}"
             )
-        self.snapshots = arguments.integer("snapshots", snapshots, 0)
         self.time_limit = time_limit
         if time_limit is not None:
             self.time_limit = arguments.positive("time_limit", time_limit)
@@ -160,7 +162,8 @@ class DeepImagePrior:
         picture, kind = self._picture(img)
         problem = self.task.prepare(picture)
         if not self.settings.clipping:
-            problem.observed.pop("clipping", None)
+            seen = {k: x for k, x in problem.observed.items() if k != "clipping"}
+            problem = replace(problem, observed=seen)
         target = arguments.reference_for(reference, problem.shape)
         with arguments.device_scope(self.device):
             return self._fit(problem, kind, target)
@@ -185,10 +188,12 @@ class DeepImagePrior:
                 stopped_by, reason = "interrupt", "Interrupted while finishing."
 
             def at(candidate: Candidate) -> tuple[Any, np.ndarray]:
-                with held_back() as pressed:
-                    other = last.network_for(candidate, pressed)
-                return other, to_picture(finish(other(z, training=False)))
+                with arguments.device_scope(self.device):
+                    other = last.network_for(candidate, Interrupts())
+                    return other, to_picture(finish(other(z, training=False)))
 
+            # Without snapshots nothing needs the optimiser and the rest any more.
+            keep = at if self.snapshots else None
             self.restoration = Restoration(
                 image=image[..., 0] if kind.rank == 2 else image,
                 z=z,
@@ -199,7 +204,7 @@ class DeepImagePrior:
                 stopped_by=stopped_by,
                 stop_reason=reason,
                 seconds=time.perf_counter() - start,
-                source=Source(network, last.latent, finish, kind.dtype, at),
+                source=Source(network, last.latent, finish, kind.dtype, keep),
                 uncertainty=self._uncertainty(members, networks, finish, kind),
                 snapshots={
                     step: Snapshot(candidate, criterion)
@@ -235,6 +240,11 @@ class DeepImagePrior:
             if self.time_limit is not None:
                 left = self.time_limit - (time.perf_counter() - start)
                 if members and left <= 0:
+                    members[-1].stopped_by = "time limit"
+                    members[-1].reason = (
+                        f"The time limit of {self.time_limit:g} s was reached after "
+                        f"{index} of {self.settings.members} members."
+                    )
                     break
                 share = max(left, 0) / (self.settings.members - index)
                 limit = TimeLimit(share, self.time_limit)
@@ -294,9 +304,9 @@ class DeepImagePrior:
         mean = pictures.mean(axis=0)
         low, high = (
             ops.convert_to_numpy(finish(ops.convert_to_tensor(x[np.newaxis])))[0]
-            for x in (mean, mean + deviation)
+            for x in (mean - deviation, mean + deviation)
         )
-        deviation = np.abs(high - low)
+        deviation = np.abs(high - low) / 2
         return deviation[..., 0] if kind.rank == 2 else deviation
 
     def _record(
@@ -327,7 +337,10 @@ class DeepImagePrior:
             "shape": list(problem.shape),
             "latent_shape": list(member.latent.codes.shape),
             "crop": [(a - b) // 2 for a, b in zip(z_size, problem.shape, strict=False)],
+            "time_limit": self.time_limit,
+            "snapshots": self.snapshots,
             "dtype_policy": self.dtype_policy,
+            "jit_compile": self.jit_compile,
             "device": self.device,
             "versions": {
                 "keras_dip": keras_dip.__version__,

@@ -46,7 +46,7 @@ class Restoration:
             were several.
         settings: everything that was set, as plain data.
         steps: steps taken.
-        best_step: the step whose result `image` is.
+        best_step: the step whose result `image` is; of the last member, if several.
         stopped_by: the name of the stopping rule, "time limit", "steps", "interrupt",
             "diverged", "callback" or "error".
         stop_reason: the same as a sentence.
@@ -78,6 +78,8 @@ class Restoration:
         if step not in self.snapshots or self.source.network_at is None:
             kept = ", ".join(map(str, self.snapshots)) or "none (snapshots=0)"
             raise ValueError(f"Expected a step of {kept}. Received: {step!r}")
+        if step == self.best_step:
+            return self
         network, image = self.source.network_at(self.snapshots[step].candidate)
         return replace(
             self,
@@ -156,6 +158,7 @@ class Restoration:
                 "shape": list(self.image.shape),
                 "seed": self.settings["seed"],
                 "steps": self.steps,
+                "best_step": self.best_step,
                 "network": {
                     "name": self.settings["network"],
                     "options": self.settings["network_options"],

@@ -11,6 +11,7 @@ import keras_dip.tasks as tasks
 from keras_dip.latents import check_kind
 
 DEFAULT = "fast"
+PICTURE_FIRST = "picture+noise"
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,9 @@ class Settings:
     start at zero unless `average_from_first` lets it start at the first output, as the
     reference does; `weight_average` that of a running average of weights, in place of
     outputs. `recorruption` is the factor a of recorrupted pairs, 0 for none (see
-    `fitting.PriorModel`); z must then begin with the observed picture. `clipping` makes
+    `fitting.PriorModel`); z must then begin with the observed picture. `hiding` is the
+    share of pixels that is hidden from z at each step of an inpainting, 0 for none; z
+    must then begin with the known pixels and the mask. `clipping` makes
     good in the result that noise was cut at black and white. `stop` names the
     rule that ends the fit, one of `stopping.NAMES`; `members` is how many fits are
     averaged.
@@ -40,6 +43,7 @@ class Settings:
     average: float = 0.0
     average_from_first: bool = False
     weight_average: float = 0.0
+    hiding: float = 0.0
     clipping: bool = False
     stop: str = "none"
     members: int = 1
@@ -56,7 +60,8 @@ def resolve(task: tasks.Task, preset: str, **changes: Any) -> Settings:
     given = {k: v for k, v in changes.items() if k in known and v is not None}
     settings = replace(settings, **given)
     check_kind(settings.latent)
-    if settings.recorruption and settings.latent != "picture+noise":
-        # Without the picture in z there is nothing to recorrupt: the published jitter.
-        return replace(settings, recorruption=0.0, jitter=1 / 30)
+    if (settings.recorruption or settings.hiding) and settings.latent != PICTURE_FIRST:
+        # Without the picture in z there is nothing to recorrupt, and nothing to hide:
+        # the published jitter.
+        return replace(settings, recorruption=0.0, hiding=0.0, jitter=1 / 30)
     return settings

@@ -16,11 +16,16 @@ import numpy as np
 from keras import ops
 
 from keras_dip.fitting import REPORT_INTERVAL, Candidate
+from keras_dip.holes import can_spare, holes_like
 from keras_dip.noise import local_mean, noise_is_white
 from keras_dip.tasks import Problem
 
 LEAST_PATIENCE = 75
 """Steps without progress before a rule may stop a fit, however short."""
+
+
+HELD_OUT = 0.02
+"""Share of the known pixels that `heldout` holds out."""
 
 
 class StoppingRule(keras.callbacks.Callback):
@@ -173,7 +178,7 @@ class HeldOut(StoppingRule):
     name = "heldout"
     what = "The error on held-out pixels"
 
-    def __init__(self, share: float = 0.02, patience: int | None = None) -> None:
+    def __init__(self, share: float = HELD_OUT, patience: int | None = None) -> None:
         """Set how much is held out."""
         super().__init__(patience)
         self.share = share
@@ -188,7 +193,7 @@ class HeldOut(StoppingRule):
         known = mask[0].all(axis=-1)
         out = np.zeros((1, *known.shape, 1), bool)
         if known.any():
-            out[0, ..., 0] = _holes_like(known, self.share, rng)
+            out[0, ..., 0] = holes_like(known, self.share, rng)
         if 2 * out.sum() > known.sum() or not known.any():
             raise ValueError(
                 "Expected holes that are small beside what is known for "
@@ -229,6 +234,7 @@ class WindowedVariance(StoppingRule):
         """Set the window."""
         super().__init__(patience)
         self.size = size
+        self._seen = self._since = 0
 
     def window(self, planned_steps: int) -> int:
         """Return the number of outputs in the window."""
@@ -236,7 +242,11 @@ class WindowedVariance(StoppingRule):
 
     def measure(self) -> float | None:
         """Return the mean variance over sampled pixels, once the window is full."""
-        if self.model.step < self.model.window + WARM_UP:
+        if self.model.step <= self._seen:
+            # After a return to an earlier state the window has to fill anew.
+            self._since = self.model.step
+        self._seen = self.model.step
+        if self._seen - self._since < self.model.window + WARM_UP:
             return None
         recent = ops.convert_to_numpy(self.model.recent)
         return float(recent.var(axis=0).mean())
@@ -369,9 +379,6 @@ class TimeLimit(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
-LEAST_KNOWN = 0.1
-"""Share of known pixels from which some of them are held out without being asked."""
-
 WARM_UP = 2 * REPORT_INTERVAL
 """Steps before the variance of outputs says anything: they start almost constant."""
 
@@ -392,9 +399,9 @@ NAMES = ("auto", *_RULES, "none")
 def rule_for(name: str, problem: Problem) -> StoppingRule | None:
     """Return a new rule by name; "auto" picks by what the problem has.
 
-    Held-out pixels where there is a mask; data fission where there is white Gaussian
-    noise; the variance of outputs where there is noise of another kind; else the
-    plateau of the data term. "none" is None.
+    Held-out pixels where there is a mask and enough is known; data fission where there
+    is white noise; the variance of outputs where there is noise of another kind; else
+    the plateau of the data term. "none" is None.
 
     Raises:
         ValueError: if there is no such rule.
@@ -408,39 +415,10 @@ def rule_for(name: str, problem: Problem) -> StoppingRule | None:
 
 def _automatic(problem: Problem) -> str:
     if "mask" in problem.observed:
-        # With little known beside the holes nothing can be spared.
-        is_much = problem.observed["mask"].mean() > LEAST_KNOWN
-        return "heldout" if is_much else "plateau"
-    if problem.sigma is None:
+        known = problem.observed["mask"][0].all(axis=-1)
+        return "heldout" if can_spare(known, HELD_OUT) else "plateau"
+    if not problem.sigma:
         return "plateau"
-    if problem.sigma and noise_is_white(problem.observed["picture"][0]):
+    if noise_is_white(problem.observed["picture"][0]):
         return "fission"
     return "emv"
-
-
-def _holes_like(
-    known: np.ndarray, share: float, rng: np.random.Generator
-) -> np.ndarray:
-    """Return pixels [h, w] to hold out of `known`, in pieces as wide as its holes."""
-    from scipy.ndimage import distance_transform_edt
-
-    wanted = max(1, int(share * known.sum()))
-    if not known.all():
-        to_known = distance_transform_edt(~known)
-        radius = float(np.median(to_known[~known]))
-    else:
-        radius = 1.0
-    rows, columns = np.nonzero(known)
-    out = np.zeros(known.shape, bool)
-    if radius <= 1.5:
-        chosen = rng.choice(len(rows), wanted, replace=False)
-        out[rows[chosen], columns[chosen]] = True
-        return out
-    y, x = np.ogrid[: known.shape[0], : known.shape[1]]
-    for _ in range(known.size):
-        centre = rng.integers(len(rows))
-        disc = (y - rows[centre]) ** 2 + (x - columns[centre]) ** 2 <= radius**2
-        out |= disc & known
-        if out.sum() >= wanted:
-            break
-    return out

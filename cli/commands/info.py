@@ -38,7 +38,7 @@ def _rows(fields: dict[str, Any]) -> list[tuple[str, str]]:
         ("task", fields["task"].replace("_", "-") + _options_of(settings)),
         ("picture", f"{_size(fields['shape'])}, made from {fields['source_dtype']}"),
         ("preset", str(settings.get("preset", "unknown"))),
-        ("steps", str(fields["steps"])),
+        ("steps", f"{fields['steps']}, the picture is that of {fields['best_step']}"),
         *_fit(settings),
         ("seed", str(fields["seed"])),
         ("network", _network(fields)),

@@ -21,6 +21,7 @@ _JSON = frozenset(
         "shape",  # of the picture, [H, W] or [H, W, C] as the user gave it
         "seed",
         "steps",
+        "best_step",  # the step whose picture this is
         "network",
         "settings",
         "versions",

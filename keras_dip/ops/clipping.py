@@ -6,7 +6,7 @@ from typing import Any
 from keras import ops
 
 NEWTON_STEPS = 5
-"""Enough for 1e-5 on pictures in [0, 1]; the slope lies between a half and one."""
+"""Enough for 1e-5 on pictures in [0, 1], up to a sigma of 1."""
 
 
 def clipped_mean(x: Any, sigma: Any) -> Any:

@@ -112,6 +112,10 @@ class Task:
         """Return a cheap first estimate of the restored picture, [1, H, W, C]."""
         return observed["picture"]
 
+    def z_picture(self, observed: dict[str, np.ndarray]) -> np.ndarray:
+        """Return what a z made from the picture holds, [1, H, W, c]."""
+        return self.initial_picture(observed)
+
     def degrade(self, x: Any) -> Any:
         """Apply A to a picture [1, H, W, C]."""
         return x

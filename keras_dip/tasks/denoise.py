@@ -15,6 +15,26 @@ from keras_dip.tasks.base import (
     check_positive_number,
 )
 
+_FAST: dict[str, Any] = {
+    "network_options": {
+        "down_channels": (16, 32, 32, 32, 32),
+        "up_channels": (16, 32, 32, 32, 32),
+        "skip_channels": (8, 8, 8, 8, 8),
+        "upsampling": "nearest",
+        "subpixel": True,
+        "use_bias": False,
+        "merge_norm": False,
+    },
+    "latent": "picture+noise",
+    "latent_channels": 5,
+    "beta_2": 0.95,
+    "steps": 300,
+    "recorruption": 0.5,
+    "weight_average": 0.99,
+    "clipping": True,
+    "stop": "auto",
+}
+
 DECLARATION = Declaration(
     name="denoise",
     class_name="Denoise",
@@ -28,25 +48,8 @@ DECLARATION = Declaration(
         ),
     ),
     presets={
-        "fast": {
-            "network_options": {
-                "down_channels": (16, 32, 32, 32, 32),
-                "up_channels": (16, 32, 32, 32, 32),
-                "skip_channels": (8, 8, 8, 8, 8),
-                "upsampling": "nearest",
-                "subpixel": True,
-                "use_bias": False,
-                "merge_norm": False,
-            },
-            "latent": "picture+noise",
-            "latent_channels": 5,
-            "beta_2": 0.95,
-            "steps": 400,
-            "recorruption": 0.5,
-            "weight_average": 0.99,
-            "clipping": True,
-            "stop": "auto",
-        },
+        "fast": _FAST,
+        "best": {**_FAST, "members": 4},
         "paper": {
             "steps": 1800,
             "jitter": 1 / 30,
@@ -58,6 +61,10 @@ DECLARATION = Declaration(
 
 HEAVY_NOISE = 40 / 255
 """From this sigma on, `paper` jitters z more, as published for sigma 50."""
+
+
+LEAST_NOISE = 0.1 / 255
+"""Estimates below this are rounding, not noise."""
 
 
 class Denoise(Task):
@@ -79,7 +86,10 @@ class Denoise(Task):
 
     def prepare(self, picture: np.ndarray) -> Problem:
         """Return the problem with the given or the estimated noise level."""
-        sigma = noise_sigma(picture) if self.sigma is None else self.sigma
+        sigma = self.sigma
+        if sigma is None:
+            sigma = noise_sigma(picture)
+            sigma = 0.0 if sigma < LEAST_NOISE else sigma
         deviation = clipped_deviation(picture, sigma)[np.newaxis]
         problem = super().prepare(picture)
         observed = problem.observed

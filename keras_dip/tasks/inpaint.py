@@ -9,6 +9,25 @@ from keras_dip.tasks.base import Arrays, Declaration, Option, Problem, Task
 _HOURGLASS_5 = (0, 0, 0, 0, 0)
 _LIBRARY_CHANNELS = (16, 32, 64, 128, 128, 128)
 
+_FAST: dict[str, Any] = {
+    "network_options": {
+        "down_channels": (16, 64, 64, 64, 64),
+        "up_channels": (16, 64, 64, 64, 64),
+        "skip_channels": (8, 8, 8, 8, 8),
+        "upsampling": "nearest",
+        "subpixel": True,
+        "use_bias": False,
+        "merge_norm": False,
+    },
+    "latent": "picture+noise",
+    "latent_channels": 4,
+    "beta_2": 0.95,
+    "steps": 1000,
+    "hiding": 0.2,
+    "weight_average": 0.99,
+    "stop": "auto",
+}
+
 DECLARATION = Declaration(
     name="inpaint",
     class_name="Inpaint",
@@ -28,18 +47,8 @@ DECLARATION = Declaration(
         ),
     ),
     presets={
-        "fast": {
-            "network_options": {
-                "down_channels": (16, 64, 64, 64, 64),
-                "up_channels": (16, 64, 64, 64, 64),
-                "skip_channels": (4, 4, 4, 4, 4),
-            },
-            "latent_channels": 32,
-            "beta_2": 0.99,
-            "steps": 1000,
-            "jitter": 0.0,
-            "average": 0.99,
-        },
+        "fast": _FAST,
+        "best": {**_FAST, "members": 4},
         "paper-text": {
             "network_options": {
                 "skip_channels": (128, 128, 128, 128, 128),
@@ -138,6 +147,10 @@ class Inpaint(Task):
         known = np.broadcast_to(mask, picture.shape)
         mean = picture.sum(axis=(1, 2)) / np.maximum(known.sum(axis=(1, 2)), 1)
         return np.where(known > 0, picture, mean[:, np.newaxis, np.newaxis])
+
+    def z_picture(self, observed: dict[str, np.ndarray]) -> np.ndarray:
+        """Return the known pixels, 0 elsewhere, followed by the mask."""
+        return np.concatenate([observed["picture"], observed["mask"]], axis=-1)
 
     def data_term(self, x: Any, observed: Arrays) -> Any:
         """Return the squared error on known pixels, averaged over all pixels."""

@@ -70,8 +70,6 @@ def test_a_noise_level_out_of_range(sigma):
 
 
 def test_noise_that_was_cut_is_made_good_where_the_preset_says_so():
-    import numpy as np
-
     from keras_dip.noise import clipped_deviation
 
     x = np.full((16, 16, 1), 0.02, "float32")
