@@ -68,8 +68,8 @@ class PriorModel(keras.Model):
             are then `observed["picture"]`.
         deviation: deviation s of the noise at each pixel of z, [1, h, w, C], for
             recorrupted pairs.
-        missing: 1 where z has a hole, [1, h, w, 1]: the holes, moved at random, are what
-            is hidden at a step. The first channels of z are then `observed["picture"]`
+        missing: 1 where z has a hole, [1, h, w, 1]: the holes, moved at random, are
+            what is hidden at a step. The first channels of z are then `observed["picture"]`
             and `observed["mask"]`.
         hiding: share of the moved holes that is hidden.
         average: decay of the running average of outputs, 0 for the last output alone.
@@ -199,7 +199,7 @@ class PriorModel(keras.Model):
         return moved * ops.cast(drawn < self.hiding, "float32")
 
     def _inside(self, x: Any) -> Any:
-        """Return the part of an array of the size of z that the network's crop keeps."""
+        """Return the part of an array of the size of z that the crop keeps."""
         height, width = self.output_sum.shape[1:3]
         rows, columns = (x.shape[1] - height) // 2, (x.shape[2] - width) // 2
         return x[:, rows : rows + height, columns : columns + width]
