@@ -69,8 +69,8 @@ class PriorModel(keras.Model):
         deviation: deviation s of the noise at each pixel of z, [1, h, w, C], for
             recorrupted pairs.
         missing: 1 where z has a hole, [1, h, w, 1]: the holes, moved at random, are
-            what is hidden at a step. The first channels of z are then `observed["picture"]`
-            and `observed["mask"]`.
+            what is hidden at a step. The first channels of z are then those of
+            `observed["picture"]` and `observed["mask"]`.
         hiding: share of the moved holes that is hidden.
         average: decay of the running average of outputs, 0 for the last output alone.
         average_from_first: start the average at the first output, uncorrected.
