@@ -11,12 +11,17 @@ _FAST: dict[str, Any] = {
         "down_channels": (16, 64, 64, 64, 64),
         "up_channels": (16, 64, 64, 64, 64),
         "skip_channels": (4, 4, 4, 4, 4),
+        "upsampling": "nearest",
+        "subpixel": True,
+        "use_bias": False,
+        "merge_norm": False,
     },
     "latent_channels": 32,
-    "beta_2": 0.99,
-    "steps": 800,
+    "beta_2": 0.95,
+    "steps": 1000,
     "jitter": 0.03,
-    "average": 0.99,
+    "weight_average": 0.99,
+    "stop": "auto",
 }
 
 DECLARATION = Declaration(
@@ -26,7 +31,11 @@ DECLARATION = Declaration(
     options=(
         Option("factor", "int", "How many times larger, 2 or more.", required=True),
     ),
-    presets={"fast": _FAST, "paper": {"steps": 2000, "jitter": 0.03}},
+    presets={
+        "fast": _FAST,
+        "best": {**_FAST, "members": 4},
+        "paper": {"steps": 2000, "jitter": 0.03},
+    },
 )
 
 LARGE_FACTOR = 8
