@@ -147,9 +147,10 @@ class PlainLines:
         self.stop()
 
     def start(self, total_steps: int) -> None:
-        """Begin to count; the seconds of a further member begin anew."""
+        """Begin to count; seconds and steps of a further member begin anew."""
         self._status = Status(total_steps)
         self._said_at = -math.inf
+        self._last = None
 
     def update(self, step: int, logs: dict[str, Any]) -> None:
         """Say a report, unless one was said just before."""

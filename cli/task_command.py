@@ -6,8 +6,9 @@ read. After it, the picture is written whatever ended it.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -103,36 +104,61 @@ def restore(request: Request, messages: Messages) -> int:
     if outcome.error is not None:
         messages.note(f"wrote {_name(request.output)}, the best picture so far")
         raise outcome.error
-    missing = _write_more(request, restoration, info, messages)
+    missing, error = _write_more(request, restoration, info, messages)
     _summarise(request, restoration, reference, missing, messages)
+    if error is not None:
+        raise error
     return exit_code(restoration) or (FAILED if missing else 0)
 
 
 def _write_more(
     request: Request, restoration: Restoration, info: ImageInfo, messages: Messages
-) -> list[str]:
-    """Write what was asked for beside the picture; return what there is not."""
+) -> tuple[list[str], Exception | None]:
+    """Write what was asked for beside the picture, even if some of it fails.
+
+    Returns:
+        What there is not, and the first error; what failed after that is said here.
+    """
     inputs, force = request.inputs, request.force
+    errors: dict[str, Exception] = {}
     if request.onnx:
-        restoration.export(request.onnx, half=request.half, force=force)
+        with _kept(errors, request.onnx):
+            restoration.export(request.onnx, half=request.half, force=force)
     if request.snapshots:
         messages.note(f"writing snapshots into {request.snapshots}")
-        write_snapshots(
-            restoration, request.snapshots, info=info, inputs=inputs, force=force
-        )
-    if not request.uncertainty:
-        return []
-    if restoration.uncertainty is None:
+        with _kept(errors, request.snapshots):
+            write_snapshots(
+                restoration, request.snapshots, info=info, inputs=inputs, force=force
+            )
+    missing = []
+    if request.uncertainty and restoration.uncertainty is not None:
+        with _kept(errors, request.uncertainty):
+            meaning = write_uncertainty(
+                restoration.uncertainty,
+                request.uncertainty,
+                inputs=inputs,
+                force=force,
+            )
+            messages.note(meaning)
+    elif request.uncertainty:
         messages.error(
             f"Expected 2 or more members for {request.uncertainty!r}. "
             "Received: 1, as the fit ended early; it was not written."
         )
-        return [request.uncertainty]
-    meaning = write_uncertainty(
-        restoration.uncertainty, request.uncertainty, inputs=inputs, force=force
-    )
-    messages.note(meaning)
-    return []
+        missing.append(request.uncertainty)
+    first, *others = errors.values() or [None]
+    for error in others:
+        messages.error(str(error))
+    return [*missing, *errors], first
+
+
+@contextlib.contextmanager
+def _kept(errors: dict[str, Exception], path: str) -> Iterator[None]:
+    """Keep an error that writing a file or folder meets, by its path."""
+    try:
+        yield
+    except Exception as error:
+        errors[path] = error
 
 
 def exit_code(restoration: Restoration) -> int:

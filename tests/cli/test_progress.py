@@ -80,6 +80,29 @@ def test_plain_lines_come_now_and_then_and_at_the_end(capsys):
     assert shown == [f"denoise: step {step}" for step in (1, 11, 21, 23)]
 
 
+def test_plain_lines_of_a_further_member_begin_anew(capsys):
+    with PlainLines(Messages(), "denoise") as display:
+        for _ in range(2):
+            display.start(3)
+            for step in (1, 2, 3):
+                display.update(step, {"loss": 1.0, "seconds": 30.0 + step})
+            display.stop()
+
+    shown = [line.split("  ")[0] for line in capsys.readouterr().err.splitlines()[1:]]
+    # The second is at 31 s, not ten after the last line of the first.
+    assert shown == ["denoise: step 1/3", "denoise: step 3/3"] * 2
+
+
+def test_a_further_member_of_one_report_is_told_too(capsys):
+    with PlainLines(Messages(), "denoise") as display:
+        for _ in range(2):
+            display.start(3)
+            display.update(3, {"loss": 1.0, "seconds": 1.0})
+            display.stop()
+
+    assert capsys.readouterr().err.count("step 3/3") == 2
+
+
 def test_plain_lines_do_not_repeat_the_last(capsys):
     with PlainLines(Messages(), "denoise") as display:
         display.start(2)

@@ -55,7 +55,9 @@ def test_a_folder_that_is_not_empty_is_refused_before_the_fit(
     assert names(folder / "along") == ["mine.txt", *FILES]
 
 
-@pytest.mark.parametrize("where", [".", "in.png", "in.png/deeper"])
+@pytest.mark.parametrize(
+    "where", [".", "in.png", "in.png/deeper", "out.png", "out.png/deep/down"]
+)
 def test_a_folder_of_inputs_or_no_folder_is_refused(cli, prior, picture, where):
     picture()
 
@@ -63,6 +65,19 @@ def test_a_folder_of_inputs_or_no_folder_is_refused(cli, prior, picture, where):
 
     assert ran.code == 1 and ran.err.count("\n") == 1 and "Received" in ran.err
     assert prior.made == []
+
+
+@pytest.mark.parametrize("where", ["o.onnx", "o.onnx/deeper", "./x/../o.onnx"])
+def test_a_folder_in_the_place_of_another_output_is_refused(
+    cli, prior, picture, folder, where
+):
+    picture()
+
+    ran = cli(*ARGUMENTS[:-1], where, "--onnx", "o.onnx", "--force")
+
+    assert ran.code == 1 and ran.err.count("\n") == 1
+    assert "without inputs and other outputs" in ran.err
+    assert prior.made == [] and names(folder) == ["in.png"]
 
 
 def test_nothing_is_made_when_the_picture_cannot_be_read(cli, prior, folder):

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from keras_dip.cli import options
-from keras_dip.errors import FitError
+from keras_dip.errors import ExportError, FitError
 
 CHATTER = "chatter of a library on standard output\n"
 DENOISE = ("denoise", "in.png", "-o", "out.png")
@@ -475,3 +475,62 @@ def test_a_mask_of_another_size_names_both_sizes(cli, prior, picture):
     assert ran.code == 1 and one_line(ran.err)
     assert "8x6 pixels" in ran.err and "7x5 pixels" in ran.err
     assert prior.made == []
+
+
+@pytest.mark.parametrize(
+    ("also", "path"),
+    [
+        (["--snapshots", "along"], "along/step_00025.png"),
+        (["--members", "2", "--uncertainty", "sd.npy"], "sd.npy"),
+    ],
+)
+def test_an_export_that_fails_keeps_nothing_else_from_being_written(
+    cli, prior, picture, folder, monkeypatch, also, path
+):
+    picture()
+    prior.uncertainty = np.zeros((6, 8, 3), "float32")
+    fit = prior.fit
+
+    def fit_without_export(self, img, *, reference=None):
+        def fail(*_, **__):
+            raise ExportError("onnxruntime gives another picture.")
+
+        restoration = fit(self, img, reference=reference)
+        restoration.export = fail
+        return restoration
+
+    monkeypatch.setattr(prior, "fit", fit_without_export)
+
+    ran = cli(*DENOISE, "--onnx", "out.onnx", *also)
+
+    assert ran.code == 1
+    assert (folder / "out.png").exists() and (folder / path).exists()
+    *_, summary, error = ran.err.splitlines()
+    assert summary.endswith(f"wrote out.png and {also[-1]}")
+    assert error == "keras-dip: onnxruntime gives another picture."
+
+
+def test_the_first_of_several_errors_is_the_last_word(
+    cli, prior, picture, folder, monkeypatch
+):
+    picture()
+    fit = prior.fit
+
+    def fit_badly(self, img, *, reference=None):
+        def fail(what):
+            raise FitError(f"no {what}.")
+
+        restoration = fit(self, img, reference=reference)
+        restoration.export = lambda *_, **__: fail("file")
+        restoration.at = lambda step: fail("iterate")
+        return restoration
+
+    monkeypatch.setattr(prior, "fit", fit_badly)
+
+    ran = cli(*DENOISE, "--onnx", "out.onnx", "--snapshots", "along")
+
+    assert ran.code == 1 and (folder / "out.png").exists()
+    lines = ran.err.splitlines()
+    assert lines[-1] == "keras-dip: no file."
+    assert lines[-2].endswith("wrote out.png")
+    assert lines.count("keras-dip: no iterate.") == 1

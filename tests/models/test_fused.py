@@ -112,6 +112,20 @@ def test_a_low_precision_input_stays_low_and_the_statistics_high():
     np.testing.assert_allclose(layer.moving_mean, x.mean(axis=(0, 1, 2)), atol=0.02)
 
 
+@pytest.mark.parametrize("shape", [(1, 2, 2, 4), (2, 3, 5, 8), (1, 4, 1, 12)])
+def test_blocks_of_channels_side_by_side(any_backend, shape):
+    n, height, width, channels = shape
+    c = channels // 4
+    x = draw(*shape)
+    expected = np.zeros((n, 2 * height, 2 * width, c), "float32")
+    for p in range(2):
+        for q in range(2):
+            block = 2 * p + q
+            expected[:, p::2, q::2] = x[..., block * c : (block + 1) * c]
+    found = keras.ops.convert_to_numpy(fused.inner_depth_to_space(x))
+    np.testing.assert_array_equal(found, expected[:, 1:-1, 1:-1])
+
+
 def network_of_norms(nested):
     norm = keras.layers.BatchNormalization if nested else BatchNormalization
     z = keras.Input((8, 6, 3))

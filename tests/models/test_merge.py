@@ -51,12 +51,14 @@ def test_a_seed_draws_the_weights_of_the_plain_network():
         np.testing.assert_array_equal(weight, plain_weights[weight.path])
 
 
+@pytest.mark.parametrize("merge_norm", [True, False])
 @pytest.mark.parametrize("skip_channels", [(3, 2), (0, 2), (0, 0)])
-def test_network_is_the_plain_network_with_the_same_weights(skip_channels):
-    options = {**OPTIONS, "skip_channels": skip_channels}
+def test_network_is_the_plain_network_with_the_same_weights(skip_channels, merge_norm):
+    options = {**OPTIONS, "skip_channels": skip_channels, "merge_norm": merge_norm}
     network = build_skip((22, 19), **options)
     merged = build_skip((22, 19), subpixel=True, **options)
     weights = {weight.path: weight for weight in network.weights}
+    assert any("_merge" in path for path in weights) is merge_norm
     rng = np.random.default_rng(1)
     for weight in network.trainable_weights:
         weight.assign(weight + 0.3 * rng.normal(size=weight.shape))

@@ -11,6 +11,7 @@ FIELDS = {
     "shape": [4, 5, 3],
     "seed": 3,
     "steps": 120,
+    "best_step": 100,
     "network": {"name": "skip", "options": {}},
     "settings": {"preset": "fast", "task_options": {"sigma": None}},
     "versions": {"keras_dip": "0.1.0"},

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_dip.noise import noise_sigma
 from keras_dip.tasks.denoise import Denoise
 
 
@@ -29,6 +30,18 @@ def test_the_noise_level_is_estimated_when_not_given():
     noise = np.random.default_rng(0).normal(0, 0.1, (64, 64, 3))
     sigma = Denoise().prepare((0.5 + noise).astype("float32")).sigma
     assert sigma == pytest.approx(0.1, rel=0.1)
+
+
+@pytest.mark.parametrize(("levels", "is_noise"), [(0.05, False), (0.3, True)])
+def test_an_estimate_below_a_tenth_of_a_level_is_no_noise(levels, is_noise):
+    noise = np.random.default_rng(0).normal(0, levels / 255, (64, 64, 3))
+    picture = (0.5 + noise).astype("float32")
+    problem = Denoise().prepare(picture)
+    assert noise_sigma(picture) > 0
+    assert (problem.sigma > 0) is is_noise
+    assert (problem.deviation > 0).all() == is_noise
+    # Who gives it means it.
+    assert Denoise(levels / 255).prepare(picture).sigma == levels / 255
 
 
 def test_published_settings(published):

@@ -163,6 +163,16 @@ def test_holes_of_the_first_guess_are_the_mean_of_what_is_known(picture):
 
 
 @pytest.mark.parametrize("per_channel", [False, True])
+def test_z_holds_the_known_pixels_and_the_mask(picture, per_channel):
+    mask = np.stack([KNOWN, ~KNOWN, KNOWN], axis=-1) if per_channel else KNOWN
+    task, observed = Inpaint(mask), picture(3, 4, 3)
+    found = task.z_picture(task.prepare(observed).observed)[0]
+    mask = mask.reshape(3, 4, -1)
+    np.testing.assert_array_equal(found[..., :3], observed * mask)
+    np.testing.assert_array_equal(found[..., 3:], mask)
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
 def test_known_pixels_are_pasted_back_on_request(picture, per_channel):
     mask = np.stack([KNOWN, ~KNOWN, KNOWN], axis=-1) if per_channel else KNOWN
     observed, x = picture(3, 4, 3), picture(1, 3, 4, 3, seed=1)

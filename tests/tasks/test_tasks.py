@@ -1,5 +1,6 @@
 """All tasks: their names, declarations and presets, and the base that they share."""
 
+import dataclasses
 import inspect
 
 import keras
@@ -8,7 +9,7 @@ import pytest
 
 import keras_dip
 from keras_dip import models, tasks
-from keras_dip.settings import DEFAULT, Settings, resolve
+from keras_dip.settings import DEFAULT, PICTURE_FIRST, Settings, resolve
 from keras_dip.tasks.base import Task, check_positive_number
 
 
@@ -58,7 +59,28 @@ def test_presets_are_listed_by_task():
     assert list(listed) == tasks.names()
     assert {"fast", "paper"} <= set(listed["denoise"]) & set(listed["super_resolve"])
     variants = {"paper-text", "paper-hole", "paper-large-hole", "paper-random"}
-    assert {"fast", *variants} <= set(listed["inpaint"])
+    assert {"fast", "best", *variants} <= set(listed["inpaint"])
+    assert "best" in listed["denoise"]
+
+
+@pytest.mark.parametrize("name", ["denoise", "inpaint"])
+def test_the_best_preset_is_the_mean_of_several_fast_fits(name):
+    fast, best = (resolve(make(name), preset) for preset in ("fast", "best"))
+    assert fast.members == 1
+    assert best.members >= 2
+    assert dataclasses.replace(best, members=1) == fast
+
+
+@pytest.mark.parametrize(
+    ("name", "what"), [("denoise", "recorruption"), ("inpaint", "hiding")]
+)
+def test_a_z_without_the_picture_has_the_published_jitter(name, what):
+    fast = resolve(make(name), "fast")
+    assert fast.latent == PICTURE_FIRST
+    assert getattr(fast, what) > 0
+    assert fast.jitter == 0
+    other = resolve(make(name), "fast", latent="noise")
+    assert (getattr(other, what), other.jitter) == (0, pytest.approx(1 / 30))
 
 
 def test_changes_that_are_given_replace_the_presets_values():
