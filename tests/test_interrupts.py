@@ -9,6 +9,7 @@ import pytest
 
 from keras_dip import DeepImagePrior, Denoise, member
 from keras_dip.interrupts import held_back
+from keras_dip.recovery import Recovery
 
 SIZE = (12, 10)
 
@@ -39,7 +40,8 @@ def restore(tiny_network, scene):
 
 def is_whole(restoration):
     again = restoration.source.network(restoration.z, training=False)
-    np.testing.assert_array_equal(again[0], restoration.image)
+    image = np.clip(restoration.source.finish(again)[0], 0, 1)
+    np.testing.assert_array_equal(image, restoration.image)
     assert restoration.history["step"][-1] == restoration.best_step
     return bool(np.isfinite(restoration.image).all())
 
@@ -172,5 +174,38 @@ def test_ctrl_c_while_a_snapshot_is_being_made(restore, handler, monkeypatch):
         write(*arguments)
 
     monkeypatch.setattr(member, "write_statistics", write_interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        restoration.at(25)
+    assert signal.getsignal(signal.SIGINT) is handler
+    # Nothing is lost: it can be made again.
+    monkeypatch.undo()
     assert np.isfinite(restoration.at(25).image).all()
+
+
+@pytest.mark.parametrize("steps", [30, 1000])
+def test_ctrl_c_while_the_last_state_is_looked_at(restore, handler, monkeypatch, steps):
+    settle, fitting = Recovery.settle, [True]
+
+    class Press(keras.callbacks.Callback):
+        """The first Ctrl-C, unless the fit is over before."""
+
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                fitting.clear()
+                press_ctrl_c()
+
+    def settle_interrupted(self):
+        if not fitting:
+            press_ctrl_c()
+        return settle(self)
+
+    monkeypatch.setattr(Recovery, "settle", settle_interrupted)
+    restoration = restore(steps=steps, callbacks=[Press()])
+    assert restoration.stopped_by == "interrupt"
+    step = min(steps, 50)
+    assert restoration.stop_reason == (
+        f"The fit was interrupted at step {step} of {steps}."
+    )
+    assert restoration.best_step == step
+    assert is_whole(restoration)
     assert signal.getsignal(signal.SIGINT) is handler

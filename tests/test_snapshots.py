@@ -9,6 +9,7 @@ import pytest
 
 from keras_dip import DeepImagePrior, Denoise
 from keras_dip.fitting import REPORT_INTERVAL
+from keras_dip.onnx_io.regenerate import info
 from keras_dip.snapshots import snapshot_steps
 from keras_dip.stopping import Fission
 
@@ -82,7 +83,8 @@ def picture_of(restoration, candidate):
         network.trainable_variables, candidate.weights, strict=True
     ):
         variable.assign(value)
-    return np.asarray(network(restoration.z, training=True))[0]
+    output = network(restoration.z, training=True)
+    return np.asarray(restoration.source.finish(output))[0].clip(0, 1)
 
 
 def test_the_chosen_and_the_last_are_among_the_snapshots(restoration):
@@ -119,6 +121,21 @@ def test_a_snapshot_can_be_exported_and_left_again(restoration, tmp_path):
     np.testing.assert_allclose(image[0], early.image, atol=1e-5)
     back = early.at(50)
     np.testing.assert_array_equal(back.image, restoration.image)
+
+
+def test_the_file_tells_whose_picture_it_is(restoration, tmp_path):
+    for kept in (restoration.at(25), restoration):
+        path = tmp_path / f"{kept.best_step}.onnx"
+        kept.export(path)
+        told = info(path)
+        assert (told["steps"], told["best_step"]) == (125, kept.best_step)
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "25.onnx", tmp_path / "50.onnx"]
+
+
+def test_at_the_best_step_nothing_is_made_anew(restoration):
+    assert restoration.at(50) is restoration
+    early = restoration.at(25)
+    assert early.at(25) is early
 
 
 @pytest.mark.parametrize("step", [0, 26, 100, None])

@@ -261,9 +261,10 @@ def test_z_made_from_the_picture_does_not_show_what_is_held_out(tiny_network):
     problem = task.prepare(picture)
     member = small_member(tiny_network, task, problem, "heldout", 5)
     out = member.rule.out[0, ..., 0]
-    z = member.model.z.numpy()[0, ..., :3]
+    z, known = np.split(member.model.z.numpy()[0, ..., :4], [3], axis=-1)
     assert np.abs(z[out] - picture[out]).min() > 0.1
     np.testing.assert_allclose(z[mask & ~out], picture[mask & ~out], atol=1e-6)
+    np.testing.assert_array_equal(known[..., 0], mask & ~out)
     latent = member.latent.values[0, ..., :3]
     np.testing.assert_allclose(latent[mask], picture[mask], atol=0.5 / 255 + 1e-6)
 
@@ -380,6 +381,36 @@ def test_windowed_variance_stops_after_the_calm():
     assert rule.best.step == 300
     assert max(criteria) == 400
     assert "recent outputs was least at step 300" in rule.reason
+
+
+def test_a_window_that_a_recovery_spoilt_fills_anew():
+    outputs, rule = outputs_that_vary(500), WindowedVariance(patience=1000)
+    window = rule.window(500)
+    model = Stub(outputs.copy(), window)
+    before = run(rule, model, 150)
+    assert np.isfinite(before[150])
+    # The fit falls apart: constant outputs, the least variance of all. The recovery
+    # goes back to 150, but the window holds what was seen since.
+    model.outputs[150:175] = 0.0
+    model.run_to(175)
+    model.step = 150
+    assert model.recent.var(axis=0).mean() == 0
+    model.outputs[150:175] = outputs[150:175]
+    after = {}
+    for step in range(150, 301, 25):
+        model.run_to(step)
+        rule.on_epoch_end(0, logs := {})
+        after[step] = logs["criterion"]
+    refilled = 150 + window + WARM_UP
+    assert refilled == 225
+    for step, found in after.items():
+        if step < refilled:
+            assert math.isnan(found)
+        else:
+            recent = outputs[step - window : step]
+            assert found == pytest.approx(recent.var(axis=0).mean())
+    # The restored step is not the best for good.
+    assert rule.best.step == 300
 
 
 def exponential(outputs, rate=0.1):
@@ -511,6 +542,28 @@ def test_auto_picks_by_what_the_problem_has(scene):
     noisy = (clean + coarse).clip(0, 1).astype("float32")
     assert kind("auto", Denoise().prepare(noisy)) is ExponentialVariance
     assert kind("auto", none) is Plateau
+    noiseless = Denoise().prepare(np.full_like(clean, 0.5))
+    assert noiseless.sigma == 0
+    assert kind("auto", noiseless) is Plateau
+
+
+def bayer(height, width):
+    """The mask of a mosaic: each pixel knows one of three channels."""
+    mask = np.zeros((height, width, 3), bool)
+    mask[::2, ::2, 0] = mask[1::2, 1::2, 2] = True
+    mask[::2, 1::2, 1] = mask[1::2, ::2, 1] = True
+    return mask
+
+
+def strip(height, width):
+    """The mask of a picture of which a strip on the left is known."""
+    return np.broadcast_to(np.arange(width) < width // 4, (height, width))
+
+
+@pytest.mark.parametrize("mask", [bayer(24, 32), strip(24, 32)], ids=["bayer", "strip"])
+def test_auto_holds_nothing_out_where_nothing_can_be_spared(scene, mask):
+    problem = Inpaint(mask).prepare(scene(24, 32, 3))
+    assert kind("auto", problem) is Plateau
 
 
 def test_rules_by_name(scene):
@@ -566,7 +619,8 @@ def test_the_kept_picture_is_that_of_the_best_step(tiny_network, scene, monkeypa
         pairs = zip(network.trainable_variables, weights, strict=True)
         for variable, value in pairs:
             variable.assign(value)
-        return np.asarray(network(restoration.z, training=True))[0]
+        output = network(restoration.z, training=True)
+        return np.asarray(restoration.source.finish(output))[0].clip(0, 1)
 
     np.testing.assert_allclose(restoration.image, picture(50), atol=1e-5)
     assert np.abs(restoration.image - picture(125)).max() > 1e-3

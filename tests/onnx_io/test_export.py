@@ -139,6 +139,7 @@ def test_metadata(restoration, path):
         "shape": [*ODD, 3],
         "seed": 0,
         "steps": 30,
+        "best_step": restoration.best_step,
         "source_dtype": "uint8",
         "half": False,
         "weights": restoration.source.network.count_params(),
