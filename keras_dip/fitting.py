@@ -13,7 +13,7 @@ does not pay (Pang et al., CVPR 2021).
 
 Where pixels are missing and z holds the known ones, some of those are hidden from z at
 each step and alone compared with the output: the network learns from the picture itself
-to fill holes (as Self2Self does for noise: Quan et al., CVPR 2020).
+to fill single pixels (as Self2Self does for noise: Quan et al., CVPR 2020).
 
 The picture that the fit has come to is either the average of the outputs, or what the
 averaged weights make of z without any jitter (`PriorModel.picture`).
@@ -68,10 +68,9 @@ class PriorModel(keras.Model):
             are then `observed["picture"]`.
         deviation: deviation s of the noise at each pixel of z, [1, h, w, C], for
             recorrupted pairs.
-        missing: 1 where z has a hole, [1, h, w, 1]: the holes, moved at random, are
-            what is hidden at a step. The first channels of z are then those of
-            `observed["picture"]` and `observed["mask"]`.
-        hiding: share of the moved holes that is hidden.
+        hiding: share of pixels that is hidden from z at a step, 0 for none. The first
+            channels of z are then those of `observed["picture"]` and
+            `observed["mask"]`.
         average: decay of the running average of outputs, 0 for the last output alone.
         average_from_first: start the average at the first output, uncorrected.
         weight_average: decay of the running average of weights, 0 for none. After t
@@ -92,8 +91,7 @@ class PriorModel(keras.Model):
         jitter: float = 0.0,
         recorruption: float = 0.0,
         deviation: np.ndarray | None = None,
-        missing: np.ndarray | None = None,
-        hiding: float = 1.0,
+        hiding: float = 0.0,
         average: float = 0.0,
         average_from_first: bool = False,
         weight_average: float = 0.0,
@@ -109,7 +107,6 @@ class PriorModel(keras.Model):
         self.deviation = None
         if deviation is not None:
             self.deviation = _variable(deviation, "deviation")
-        self.missing = None if missing is None else _variable(missing, "missing")
         self.hiding = hiding
         self.average = average
         self.average_from_first = average_from_first
@@ -161,7 +158,7 @@ class PriorModel(keras.Model):
         self.optimizer.apply(tape.gradient(scaled_loss, weights), weights)
         self._add_to_averages(output)
         # What is hidden varies, and the error there with it.
-        past = 0.0 if self.missing is None else 0.9
+        past = 0.9 if self.hiding else 0.0
         self.last_loss.assign(self.last_loss * past + loss * (1 - past))
         return [i + 1]
 
@@ -179,24 +176,15 @@ class PriorModel(keras.Model):
             observed["picture"] = self.observed["picture"] - change
             none = ops.zeros((*z.shape[:3], z.shape[3] - channels))
             z = z + ops.concatenate([self.recorruption * noise, none], axis=-1)
-        if self.missing is not None:
-            hidden = self._hidden(self.missing)
+        if self.hiding:
+            shape = (*z.shape[:3], 1)
+            drawn = keras.random.uniform(shape, seed=self.jitter_seed)
+            hidden = ops.cast(drawn < self.hiding, "float32")
             observed["mask"] = self.observed["mask"] * self._inside(hidden)
             count = sum(self.observed[name].shape[-1] for name in ("picture", "mask"))
             known = z[..., :count] * (1 - hidden)
             z = ops.concatenate([known, z[..., count:]], axis=-1)
         return z, observed
-
-    def _hidden(self, missing: Any) -> Any:
-        """Return the holes [1, h, w, 1], moved at random and thinned."""
-        height, width = missing.shape[1:3]
-        rows = keras.random.randint((), 0, height, seed=self.jitter_seed)
-        columns = keras.random.randint((), 0, width, seed=self.jitter_seed)
-        moved = ops.roll(missing, (rows, columns), axis=(1, 2))
-        if self.hiding == 1:
-            return moved
-        drawn = keras.random.uniform(missing.shape, seed=self.jitter_seed)
-        return moved * ops.cast(drawn < self.hiding, "float32")
 
     def _inside(self, x: Any) -> Any:
         """Return the part of an array of the size of z that the crop keeps."""

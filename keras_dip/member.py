@@ -5,7 +5,7 @@ seeds alone.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -17,7 +17,7 @@ from keras_dip.consolidation import HURRIED_STEPS, STEPS, consolidate
 from keras_dip.errors import FitError
 from keras_dip.fitting import Candidate, PriorModel
 from keras_dip.history import HistoryRecorder
-from keras_dip.holes import THIN, hole_radius
+from keras_dip.holes import holes_are_scattered
 from keras_dip.interrupts import Interrupts, held_back
 from keras_dip.latents import (
     GIVEN,
@@ -117,7 +117,7 @@ class Member:
             jitter=settings.jitter,
             recorruption=settings.recorruption,
             deviation=_noise_of(seen, z.shape[1:3]) if settings.recorruption else None,
-            **_hiding(settings, seen, z.shape[1:3]),
+            hiding=settings.hiding,
             average=settings.average,
             average_from_first=settings.average_from_first,
             weight_average=settings.weight_average,
@@ -302,25 +302,20 @@ def _noise_of(problem: tasks.Problem, size: tuple[int, ...]) -> np.ndarray | Non
     return mirror_to(problem.deviation, (size[0], size[1]))
 
 
-def _hiding(
-    settings: Settings, problem: tasks.Problem, size: tuple[int, ...]
-) -> dict[str, Any]:
-    """Return what `PriorModel` has to know to hide known pixels from z.
+def suited(settings: Settings, problem: tasks.Problem) -> Settings:
+    """Return the settings with what the picture does not bear left out.
 
-    Thin holes are thinned out, so that enough is left to go by; wide ones move whole.
+    Who learns to fill single pixels cannot fill wide holes: there z is noise, with the
+    published jitter.
     """
-    if not settings.hiding or "mask" not in problem.observed:
-        return {}
-    known = np.all(problem.observed["mask"] > 0, axis=-1)
-    if known.all():
-        return {}
-    # Where each pixel lacks a channel (a Bayer mosaic) every one may be hidden.
-    share = settings.hiding
-    if known.any():
-        is_thin = hole_radius(known[0]) <= THIN
-        share = min(1.0, share / float(1 - known.mean())) if is_thin else 1.0
-    missing = (~known)[..., np.newaxis].astype("float32")
-    return {"missing": mirror_to(missing, (size[0], size[1])), "hiding": share}
+    mask = problem.observed.get("mask")
+    if settings.hiding == 0 or mask is None:
+        return settings
+    if holes_are_scattered(mask[0].any(axis=-1)):
+        return settings
+    return replace(
+        settings, hiding=0.0, latent="noise", latent_channels=32, jitter=0.03
+    )
 
 
 def finisher(

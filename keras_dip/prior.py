@@ -26,7 +26,7 @@ from keras_dip.history import joined
 from keras_dip.images import PictureType, as_picture
 from keras_dip.interrupts import Interrupts, held_back
 from keras_dip.latents import GIVEN
-from keras_dip.member import Member, Plan, finisher, seeds_of, to_picture
+from keras_dip.member import Member, Plan, finisher, seeds_of, suited, to_picture
 from keras_dip.models.copies import mean_of
 from keras_dip.progress import PlainDisplay, ProgressCallback
 from keras_dip.restoration import Restoration, Snapshot, Source
@@ -226,7 +226,7 @@ class DeepImagePrior:
         """Fit the members one after the other, until one is interrupted."""
         plan = Plan(
             self.task,
-            self.settings,
+            suited(self.settings, problem),
             network=self.network,
             latent=None if self._latent is None else self._latent[np.newaxis],
             dtype_policy=self.dtype_policy,
@@ -314,13 +314,14 @@ class DeepImagePrior:
     ) -> dict[str, Any]:
         """Return all settings as plain data."""
         member = members[0]
-        numbers = asdict(self.settings)
+        settings = member.plan.settings
+        numbers = asdict(settings)
         if self.network is not None:
             numbers["network"] = self.network.name
             numbers["network_options"] = {}
         else:
             numbers["network_options"] = models.effective_options(
-                self.settings.network, self.settings.network_options
+                settings.network, settings.network_options
             )
         if member.rule is not None:
             numbers["stop"] = member.rule.name

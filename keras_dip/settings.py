@@ -25,7 +25,8 @@ class Settings:
     outputs. `recorruption` is the factor a of recorrupted pairs, 0 for none (see
     `fitting.PriorModel`); z must then begin with the observed picture. `hiding` is the
     share of pixels that is hidden from z at each step of an inpainting, 0 for none; z
-    must then begin with the known pixels and the mask. `clipping` makes
+    must then begin with the known pixels and the mask; where holes are wide it is left
+    out (`member.suited`). `clipping` makes
     good in the result that noise was cut at black and white. `stop` names the
     rule that ends the fit, one of `stopping.NAMES`; `members` is how many fits are
     averaged.

@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from keras_dip.holes import THIN, can_spare, hole_radius, holes_like
+from keras_dip.holes import (
+    can_spare,
+    hole_radius,
+    holes_are_scattered,
+    holes_like,
+)
 
 
 def left(known, missing, height=10):
@@ -56,7 +61,7 @@ def test_what_is_left_must_be_most(known, share, can):
 
 def test_thin_holes_are_single_known_pixels():
     known = np.random.default_rng(0).uniform(size=(30, 40)) < 0.6
-    assert hole_radius(known) <= THIN
+    assert holes_are_scattered(known)
     out = holes_like(known, 0.1, np.random.default_rng(1))
     assert out.sum() == int(0.1 * known.sum())
     assert not (out & ~known).any()
@@ -83,3 +88,18 @@ def test_a_wide_hole_is_a_disc_of_its_radius():
             disc = (y - centre_y) ** 2 + (x - centre_x) ** 2 <= 4
             np.testing.assert_array_equal(out, disc)
     assert whole >= 4
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_pixels_that_miss_at_random_are_scattered_however_many(share):
+    known = np.random.default_rng(0).uniform(size=(60, 50)) >= share
+    assert holes_are_scattered(known)
+
+
+def test_strokes_and_blocks_are_not_scattered():
+    strokes = np.ones((60, 50), bool)
+    strokes[5::12, 3:47] = strokes[6::12, 3:47] = False
+    assert not holes_are_scattered(strokes)
+    assert not holes_are_scattered(square_hole(9))
+    assert holes_are_scattered(np.ones((8, 8), bool))
+    assert holes_are_scattered(np.array([[True, False]]))

@@ -22,7 +22,7 @@ _FAST: dict[str, Any] = {
     "latent": "picture+noise",
     "latent_channels": 4,
     "beta_2": 0.95,
-    "steps": 1000,
+    "steps": 1200,
     "hiding": 0.2,
     "weight_average": 0.99,
     "stop": "auto",
