@@ -18,7 +18,7 @@ from keras_dip.errors import FitError
 from keras_dip.fitting import Candidate, PriorModel
 from keras_dip.history import HistoryRecorder
 from keras_dip.holes import holes_are_scattered
-from keras_dip.interrupts import Interrupts, held_back
+from keras_dip.interrupts import Interrupts, held_back, remembered
 from keras_dip.latents import (
     GIVEN,
     Latent,
@@ -70,6 +70,20 @@ def seeds_of(seed: int, member: int) -> Seeds:
         own = np.random.SeedSequence([seed, member]).generate_state(2) >> 1
         network, jitter = (int(s) for s in own)
     return Seeds(network, latent, jitter, held_back)
+
+
+class _RaiseAgain(keras.callbacks.Callback):
+    """Ends a fit in which a KeyboardInterrupt was lost."""
+
+    def __init__(self, pressed: Interrupts) -> None:
+        super().__init__()
+        self.pressed = pressed
+
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        if self.pressed.came:
+            raise KeyboardInterrupt
 
 
 class Member:
@@ -161,9 +175,12 @@ class Member:
         ours = [self._recovery, self.rule, self.recorder, self._snapshots, time_limit]
         end = "steps"
         try:
-            self.model.take_steps(
-                self.plan.settings.steps, [*(c for c in ours if c), *callbacks]
-            )
+            with remembered() as pressed:
+                again = _RaiseAgain(pressed)
+                self.model.take_steps(
+                    self.plan.settings.steps,
+                    [again, *(c for c in ours if c), *callbacks],
+                )
         except KeyboardInterrupt:
             if self.model.step == 0:
                 raise

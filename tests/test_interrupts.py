@@ -209,3 +209,20 @@ def test_ctrl_c_while_the_last_state_is_looked_at(restore, handler, monkeypatch,
     assert restoration.best_step == step
     assert is_whole(restoration)
     assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_ctrl_c_that_was_swallowed_ends_the_fit_all_the_same(restore, handler):
+    class Swallow(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                try:
+                    press_ctrl_c()
+                except KeyboardInterrupt:
+                    self.swallowed = True
+
+    swallow = Swallow()
+    restoration = restore(steps=200, callbacks=[swallow])
+    assert swallow.swallowed
+    assert restoration.stopped_by == "interrupt"
+    assert restoration.steps < 200
+    assert signal.getsignal(signal.SIGINT) is handler
