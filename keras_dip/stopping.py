@@ -23,9 +23,13 @@ from keras_dip.tasks import Problem
 LEAST_PATIENCE = 75
 """Steps without progress before a rule may stop a fit, however short."""
 
-
 HELD_OUT = 0.02
 """Share of the known pixels that `heldout` holds out."""
+
+
+FASTER, NOTABLE = 1.3, 0.02
+"""An estimate is misled when one fall is so many times the one before, the next is
+larger still, and both together are this share of the noise's variance."""
 
 
 class StoppingRule(keras.callbacks.Callback):
@@ -127,6 +131,7 @@ class Fission(StoppingRule):
         """Set the share of noise that is moved."""
         super().__init__(patience)
         self.ratio = ratio
+        self._recent: list[tuple[float, Candidate]] = []
 
     def hold_back(self, problem: Problem, rng: np.random.Generator) -> Problem:
         """Return the problem with y1 in place of y, and keep y2."""
@@ -152,6 +157,28 @@ class Fission(StoppingRule):
     def measure(self) -> float:
         """Return the estimated mean squared error."""
         return float(self.squared_error(self.model.picture()).mean())
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Measure; stop also where the estimate falls faster and faster.
+
+        What is learnt of a picture is learnt ever more slowly. Noise that was cut is
+        not Gaussian: its two copies depend on each other, and a fit that makes use of
+        that brings the estimate down ever faster while the picture gets worse. The
+        picture before the first such fall is kept.
+        """
+        super().on_epoch_end(epoch, logs)
+        value = (logs or {}).get("criterion", math.nan)
+        self._recent = [*self._recent, (value, self.model.candidate())][-4:]
+        if len(self._recent) < 4 or self.reason:
+            return
+        first, second, third = -np.diff([value for value, _ in self._recent])
+        is_faster = second > FASTER * max(first, 0.0) and third > second
+        if is_faster and second + third > NOTABLE * float(self._variance.mean()):
+            self.least, self.best = self._recent[1]
+            self.stop(
+                f"{self.what} falls faster and faster from step {self.best.step} on, "
+                "which is not the picture's doing."
+            )
 
     def squared_error(self, picture: np.ndarray) -> np.ndarray:
         """Return the estimated squared error, which is below 0 at many pixels.

@@ -645,3 +645,41 @@ def test_a_time_limit_ends_a_fit_with_its_picture(tiny_network, scene):
     assert "time limit of 1e-06 s was reached" in restoration.stop_reason
     assert 0 < restoration.steps < 1000
     assert np.isfinite(restoration.image).all()
+
+
+def fission_of(values):
+    """Show a rule a report for each value; return it, and the steps that it saw."""
+    rule, model = Fission(), Stub()
+    problem = noisy_problem(np.full((8, 8, 1), 0.5))
+    rule.hold_back(problem, np.random.default_rng(0))
+    rule.set_model(model)
+    variance = float(np.mean(np.square(problem.deviation)))
+    for report, value in enumerate(values, start=1):
+        rule.measure = lambda value=value: value * variance
+        model.step = 25 * report
+        rule.on_epoch_end(report - 1, {})
+        if model.stop_training:
+            break
+    return rule, model.step
+
+
+def test_an_estimate_that_falls_faster_and_faster_is_not_believed():
+    rule, step = fission_of([0.5, 0.2, 0.15, 0.14, 0.12, 0.08, 0.0, -0.1])
+    # 0.01, then 0.02 and 0.04: the picture before them is kept.
+    assert step == 150
+    assert rule.best.step == 100
+    assert "from step 100 on" in rule.reason
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [0.5, 0.2, 0.15, 0.12, 0.1, 0.09, 0.085, 0.083],  # ever more slowly
+        [0.5, 0.2, 0.15, 0.14, 0.12, 0.11, 0.09, 0.085],  # now faster, now slower
+        [0.5, 0.2, 0.15, 0.149, 0.147, 0.143, 0.142],  # faster, but hardly at all
+    ],
+)
+def test_an_estimate_that_falls_like_a_picture_is_believed(values):
+    rule, step = fission_of(values)
+    assert rule.reason is None
+    assert rule.best.step == step == 25 * len(values)
