@@ -123,7 +123,7 @@ class PriorModel(keras.Model):
                 _variable(ops.convert_to_numpy(weight), f"average_{i}")
                 for i, weight in enumerate(network.trainable_variables)
             ]
-        size = int(np.prod(network.output_shape[1:]))
+        size = int(np.prod(network.output_shape[1:])) if window else 0
         self._sampled = np.random.default_rng(0).permutation(size)[:SAMPLES]
         self.recent = _variable(np.zeros((window, len(self._sampled))), "recent")
         self.planned_steps = 0

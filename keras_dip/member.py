@@ -5,7 +5,7 @@ seeds alone.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -17,7 +17,6 @@ from keras_dip.consolidation import HURRIED_STEPS, STEPS, consolidate
 from keras_dip.errors import FitError
 from keras_dip.fitting import Candidate, PriorModel
 from keras_dip.history import HistoryRecorder
-from keras_dip.holes import holes_are_scattered
 from keras_dip.interrupts import Interrupts, held_back, remembered
 from keras_dip.latents import (
     GIVEN,
@@ -317,22 +316,6 @@ def _noise_of(problem: tasks.Problem, size: tuple[int, ...]) -> np.ndarray | Non
     if problem.deviation is None:
         return None
     return mirror_to(problem.deviation, (size[0], size[1]))
-
-
-def suited(settings: Settings, problem: tasks.Problem) -> Settings:
-    """Return the settings with what the picture does not bear left out.
-
-    Who learns to fill single pixels cannot fill wide holes: there z is noise, with the
-    published jitter.
-    """
-    mask = problem.observed.get("mask")
-    if settings.hiding == 0 or mask is None:
-        return settings
-    if holes_are_scattered(mask[0].any(axis=-1)):
-        return settings
-    return replace(
-        settings, hiding=0.0, latent="noise", latent_channels=32, jitter=0.03
-    )
 
 
 def finisher(

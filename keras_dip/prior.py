@@ -26,11 +26,11 @@ from keras_dip.history import joined
 from keras_dip.images import PictureType, as_picture
 from keras_dip.interrupts import Interrupts, held_back
 from keras_dip.latents import GIVEN
-from keras_dip.member import Member, Plan, finisher, seeds_of, suited, to_picture
+from keras_dip.member import Member, Plan, finisher, seeds_of, to_picture
 from keras_dip.models.copies import mean_of
 from keras_dip.progress import PlainDisplay, ProgressCallback
 from keras_dip.restoration import Restoration, Snapshot, Source
-from keras_dip.settings import DEFAULT, Settings, resolve
+from keras_dip.settings import DEFAULT, Settings, resolve, suited
 from keras_dip.stopping import NAMES, TimeLimit
 from keras_dip.uncertainty import calibrated_deviation
 

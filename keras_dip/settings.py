@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import keras_dip.tasks as tasks
+from keras_dip.holes import holes_are_scattered
 from keras_dip.latents import check_kind
 
 DEFAULT = "fast"
@@ -26,7 +27,7 @@ class Settings:
     `fitting.PriorModel`); z must then begin with the observed picture. `hiding` is the
     share of pixels that is hidden from z at each step of an inpainting, 0 for none; z
     must then begin with the known pixels and the mask; where holes are wide it is left
-    out (`member.suited`). `clipping` makes
+    out (`suited`). `clipping` makes
     good in the result that noise was cut at black and white. `stop` names the
     rule that ends the fit, one of `stopping.NAMES`; `members` is how many fits are
     averaged.
@@ -66,3 +67,19 @@ def resolve(task: tasks.Task, preset: str, **changes: Any) -> Settings:
         # the published jitter.
         return replace(settings, recorruption=0.0, hiding=0.0, jitter=1 / 30)
     return settings
+
+
+def suited(settings: Settings, problem: tasks.Problem) -> Settings:
+    """Return the settings with what the picture does not bear left out.
+
+    Who learns to fill single pixels cannot fill wide holes: there z is noise, with the
+    published jitter.
+    """
+    mask = problem.observed.get("mask")
+    if settings.hiding == 0 or mask is None:
+        return settings
+    if holes_are_scattered(mask[0].any(axis=-1)):
+        return settings
+    return replace(
+        settings, hiding=0.0, latent="noise", latent_channels=32, jitter=0.03
+    )

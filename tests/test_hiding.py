@@ -9,9 +9,8 @@ import pytest
 from keras_dip import DeepImagePrior, Inpaint
 from keras_dip.fitting import PriorModel
 from keras_dip.latents import mirror_to
-from keras_dip.member import suited
 from keras_dip.models.fused import Adam
-from keras_dip.settings import resolve
+from keras_dip.settings import resolve, suited
 
 SIZE = (12, 10)  # of the picture
 Z_SIZE = (14, 12)

@@ -12,6 +12,14 @@ from typing import Any, Literal
 
 import numpy as np
 
+CHEAP_DECODER: dict[str, Any] = {
+    "upsampling": "nearest",
+    "subpixel": True,
+    "use_bias": False,
+    "merge_norm": False,
+}
+"""Network options of the `fast` presets: cheaper, and no worse where measured."""
+
 OptionType = Literal["int", "float", "flag", "levels", "mask"]
 Arrays = dict[str, Any]
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_dip.noise import clipped_deviation, is_clipped, noise_sigma
 from keras_dip.tasks.base import (
+    CHEAP_DECODER,
     Arrays,
     Declaration,
     Option,
@@ -20,10 +21,7 @@ _FAST: dict[str, Any] = {
         "down_channels": (16, 32, 32, 32, 32),
         "up_channels": (16, 32, 32, 32, 32),
         "skip_channels": (8, 8, 8, 8, 8),
-        "upsampling": "nearest",
-        "subpixel": True,
-        "use_bias": False,
-        "merge_norm": False,
+        **CHEAP_DECODER,
     },
     "latent": "picture+noise",
     "latent_channels": 5,

@@ -4,7 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from keras_dip.tasks.base import Arrays, Declaration, Option, Problem, Task
+from keras_dip.tasks.base import (
+    CHEAP_DECODER,
+    Arrays,
+    Declaration,
+    Option,
+    Problem,
+    Task,
+)
 
 _HOURGLASS_5 = (0, 0, 0, 0, 0)
 _LIBRARY_CHANNELS = (16, 32, 64, 128, 128, 128)
@@ -14,10 +21,7 @@ _FAST: dict[str, Any] = {
         "down_channels": (16, 64, 64, 64, 64),
         "up_channels": (16, 64, 64, 64, 64),
         "skip_channels": (8, 8, 8, 8, 8),
-        "upsampling": "nearest",
-        "subpixel": True,
-        "use_bias": False,
-        "merge_norm": False,
+        **CHEAP_DECODER,
     },
     "latent": "picture+noise",
     "latent_channels": 4,

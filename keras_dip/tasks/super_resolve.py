@@ -4,17 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from keras_dip.tasks.base import Declaration, Option, Task
+from keras_dip.tasks.base import CHEAP_DECODER, Declaration, Option, Task
 
 _FAST: dict[str, Any] = {
     "network_options": {
         "down_channels": (16, 64, 64, 64, 64),
         "up_channels": (16, 64, 64, 64, 64),
         "skip_channels": (4, 4, 4, 4, 4),
-        "upsampling": "nearest",
-        "subpixel": True,
-        "use_bias": False,
-        "merge_norm": False,
+        **CHEAP_DECODER,
     },
     "latent_channels": 32,
     "beta_2": 0.95,
