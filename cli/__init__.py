@@ -14,6 +14,7 @@ import click
 
 from keras_dip.cli.messages import Messages
 from keras_dip.errors import KerasDipError
+from keras_dip.interrupts import Interrupts, remembered
 
 FAILED = 1
 INTERRUPTED = 130  # what shells say of Ctrl-C: 128 + SIGINT
@@ -23,16 +24,17 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     from keras_dip.cli.app import app
 
-    messages = Messages()
+    messages, pressed = Messages(), Interrupts()
     try:
-        with messages.warnings_as_lines():
+        with messages.warnings_as_lines(), remembered() as pressed:
             code = app.main(
                 args=args, prog_name="keras-dip", obj=messages, standalone_mode=False
             )
     except SystemExit as ended:  # click's own way out when a pipe breaks
         return ended.code if isinstance(ended.code, int) else FAILED
     except BaseException as error:
-        return _explain(error, messages)
+        # TensorFlow can make another error of Ctrl-C.
+        return _explain(KeyboardInterrupt() if pressed.came else error, messages)
     return code if isinstance(code, int) else 0
 
 

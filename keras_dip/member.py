@@ -180,14 +180,13 @@ class Member:
                     self.plan.settings.steps,
                     [again, *(c for c in ours if c), *callbacks],
                 )
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Exception) as raised:
+            error = raised if isinstance(raised, Exception) else None
+            if error and pressed.came:  # TensorFlow can make another error of Ctrl-C
+                raised, error = KeyboardInterrupt(), None
             if self.model.step == 0:
-                raise
-            end = "interrupt"
-        except Exception as error:
-            if self.model.step == 0:
-                raise
-            end, self.error = "error", error
+                raise raised
+            end, self.error = "error" if error else "interrupt", error
         with held_back() as pressed:  # twice is easily pressed
             self._recovery.settle()
         if pressed.came:

@@ -226,3 +226,18 @@ def test_ctrl_c_that_was_swallowed_ends_the_fit_all_the_same(restore, handler):
     assert restoration.stopped_by == "interrupt"
     assert restoration.steps < 200
     assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_ctrl_c_that_became_another_error_is_still_ctrl_c(restore):
+    class Wrap(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                try:
+                    press_ctrl_c()
+                except KeyboardInterrupt as interrupt:
+                    raise SystemError("returned a result with an error") from interrupt
+
+    restoration = restore(steps=200, callbacks=[Wrap()])
+    assert restoration.stopped_by == "interrupt"
+    assert restoration.steps < 200
+    assert is_whole(restoration)

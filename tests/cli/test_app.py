@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 
@@ -95,3 +96,19 @@ def test_a_broken_pipe_is_quiet(tiny_onnx, folder, verb):
         os.close(writer)
 
     assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_ctrl_c_that_a_library_made_another_error_of_is_ctrl_c(cli, monkeypatch):
+    def main(**_):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt as interrupt:
+            raise SystemError("returned a result with an error") from interrupt
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    monkeypatch.setattr("keras_dip.cli.app.app.main", main)
+    ran = cli("info")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
+
+    assert ran.code == 130 and ran.err == "keras-dip: stopped.\n"

@@ -109,7 +109,7 @@ def test_ctrl_c_writes_the_best_picture_so_far(folder):
                 process.send_signal(signal.SIGINT)
                 break
         message = process.stderr.read()
-    assert process.returncode == 130
+    assert process.returncode == 130, message.decode()
     assert pixels(folder / "stopped.png").shape == (61, 71, 3)
     assert b"interrupted at step" in message and b"Traceback" not in message
 
