@@ -66,8 +66,8 @@ class PriorModel(keras.Model):
         jitter: standard deviation of the noise added to z at each step.
         recorruption: factor a of recorrupted pairs, 0 for none; the first channels of z
             are then `observed["picture"]`.
-        deviation: deviation s of the noise at each pixel of z, [1, h, w, C], for
-            recorrupted pairs.
+        sigma: deviation s of the noise in the observed picture, for recorrupted pairs;
+            0 where there is none.
         hiding: share of pixels that is hidden from z at a step, 0 for none. The first
             channels of z are then those of `observed["picture"]` and
             `observed["mask"]`.
@@ -90,7 +90,7 @@ class PriorModel(keras.Model):
         *,
         jitter: float = 0.0,
         recorruption: float = 0.0,
-        deviation: np.ndarray | None = None,
+        sigma: float = 0.0,
         hiding: float = 0.0,
         average: float = 0.0,
         average_from_first: bool = False,
@@ -104,9 +104,7 @@ class PriorModel(keras.Model):
         self.data_term = data_term
         self.jitter = jitter
         self.recorruption = recorruption
-        self.deviation = None
-        if deviation is not None:
-            self.deviation = _variable(deviation, "deviation")
+        self.sigma = sigma
         self.hiding = hiding
         self.average = average
         self.average_from_first = average_from_first
@@ -167,11 +165,10 @@ class PriorModel(keras.Model):
         z, observed = self.z.value, dict(self.observed)
         if self.jitter:
             z = z + self.jitter * keras.random.normal(z.shape, seed=self.jitter_seed)
-        if self.recorruption and self.deviation is not None:
+        if self.recorruption and self.sigma:
             channels = self.output_sum.shape[-1]
             shape = (*z.shape[:3], channels)
-            noise = keras.random.normal(shape, seed=self.jitter_seed)
-            noise = noise * self.deviation
+            noise = self.sigma * keras.random.normal(shape, seed=self.jitter_seed)
             change = self._inside(noise) / self.recorruption
             observed["picture"] = self.observed["picture"] - change
             none = ops.zeros((*z.shape[:3], z.shape[3] - channels))

@@ -60,8 +60,10 @@ def make_latent(
         size: height and width in pixels.
         channels: number of channels that are drawn; of no meaning for "picture".
         seed: seed of what is drawn.
-        picture: [1, h, w, c] in [0, 1]; mirrored at its borders to reach `size`.
-        picture_levels: 256 or 65536, the grid that the picture is stored on.
+        picture: [1, h, w, c]; mirrored at its borders to reach `size`.
+        picture_levels: 256 or 65536, the grid on [0, 1] that the picture is stored on;
+            one that goes beyond is stored on 65,536 levels from its least to its
+            largest value.
 
     Raises:
         ValueError: if the kind is unknown or the number of channels does not suit it.
@@ -84,9 +86,11 @@ def make_latent(
         waves = _fourier_features(size, channels)[np.newaxis]
         return _on_grid(kind, np.rint((waves + 1) * 65535 / 2), 16, 2 / 65535, -1.0)
     if kind in ("picture", GIVEN) and picture is not None:
-        codes = np.rint(mirror_to(picture, size).clip(0, 1) * (picture_levels - 1))
-        bits = 8 if picture_levels == 256 else 16
-        return _on_grid(kind, codes, bits, 1 / (picture_levels - 1), 0.0)
+        low, high = min(float(picture.min()), 0.0), max(float(picture.max()), 1.0)
+        levels = picture_levels if (low, high) == (0, 1) else 65536
+        scale = (high - low) / (levels - 1)
+        codes = np.rint((mirror_to(picture, size) - low) / scale)
+        return _on_grid(kind, codes, 8 if levels == 256 else 16, scale, low)
     if kind == "picture+noise" and picture is not None:
         first = make_latent("picture", size, 0, seed, picture, picture_levels)
         return _joined(kind, first, make_latent("noise", size, channels, seed))

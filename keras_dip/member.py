@@ -23,7 +23,6 @@ from keras_dip.latents import (
     Latent,
     latent_channels,
     make_latent,
-    mirror_to,
     with_picture,
 )
 from keras_dip.models.copies import copy_for, in_float32
@@ -129,7 +128,7 @@ class Member:
             seen.observed,
             jitter=settings.jitter,
             recorruption=settings.recorruption,
-            deviation=_noise_of(seen, z.shape[1:3]) if settings.recorruption else None,
+            sigma=seen.sigma or 0.0,
             hiding=settings.hiding,
             average=settings.average,
             average_from_first=settings.average_from_first,
@@ -308,13 +307,6 @@ def _latent(
             f"{channels} channels. latent='noise' suits any number"
         )
     return latent
-
-
-def _noise_of(problem: tasks.Problem, size: tuple[int, ...]) -> np.ndarray | None:
-    """Return the deviation of the noise at the size of z, or None."""
-    if problem.deviation is None:
-        return None
-    return mirror_to(problem.deviation, (size[0], size[1]))
 
 
 def finisher(

@@ -1,8 +1,8 @@
-"""How strong the noise of a picture is, and what clipping to [0, 1] made of it.
+"""How strong the noise of a picture is, and what clipping to [0, 1] cut off it.
 
-Noise of one deviation s becomes weaker where the picture is nearly black or white: the
-file cannot hold what lies beyond. What is measured there, and what may be added to it,
-has to follow that; the deviation of a clipped normal variable does.
+Noise of one deviation s is no longer Gaussian where the picture is nearly black or
+white: the file cannot hold what lies beyond. Its level has to be measured elsewhere, or
+with regard to that, and what was cut is drawn anew for methods that need all of it.
 """
 
 from functools import lru_cache
@@ -43,23 +43,39 @@ def noise_sigma(picture: np.ndarray) -> float:
     for _ in range(8 if is_clipped(picture) else 0):
         if sigma < 1e-4:
             break
-        left = np.interp(means, *_clipping(sigma)) / sigma
+        _, clipped, deviation = _clipping(sigma)
+        left = np.interp(means, clipped, deviation) / sigma
         measured = left >= min(NOT_CLIPPED, np.quantile(left, 0.98))
         sigma = _deviation(details[measured] / left[measured])
     return sigma
 
 
-def clipped_deviation(picture: np.ndarray, sigma: float) -> np.ndarray:
-    """Return the deviation of the noise at each pixel of a picture [h, w, c].
+def before_clipping(picture: np.ndarray, sigma: float, seed: int) -> np.ndarray:
+    """Return a noisy picture as it may have been before it was cut to [0, 1].
+
+    Black pixels take a value at or below 0, white ones a value at or above 1: drawn
+    from that tail of the normal distribution around the picture's local mean. The noise
+    is then Gaussian again, of mean 0 and one deviation.
 
     Args:
-        picture: with noise, in [0, 1].
-        sigma: deviation before clipping.
+        picture: float32 [h, w, c] in [0, 1].
+        sigma: deviation of the noise before clipping, above 0.
+        seed: seed of what is drawn.
     """
-    if not is_clipped(picture) or sigma == 0:
-        return np.full(picture.shape, sigma, "float32")
-    deviation = np.interp(local_mean(picture), *_clipping(float(sigma)))
-    return deviation.astype("float32")
+    from scipy.special import ndtr, ndtri
+
+    mean, clipped, _ = _clipping(sigma)
+    inside = np.interp(local_mean(picture), clipped, mean).clip(0, 1)
+    drawn = np.random.default_rng(seed).random(picture.shape)
+    out = picture.copy()
+    for border, side in ((0, -1), (1, 1)):
+        cut = side * picture >= side * border
+        away = side * (border - inside[cut]) / sigma
+        share = np.maximum(drawn[cut] * ndtr(-away), np.finfo("float64").tiny)
+        # No tail is left far away: the pixel stays as it is.
+        beyond = np.maximum(-ndtri(share) - away, 0) * sigma
+        out[cut] = border + side * beyond
+    return out
 
 
 def noise_is_white(picture: np.ndarray) -> bool:
@@ -103,8 +119,11 @@ def _resized(means: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 @lru_cache(maxsize=32)
-def _clipping(sigma: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and deviation of clipped normal variables, by rising mean."""
+def _clipping(sigma: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return means of normal variables, and their means and deviations when clipped.
+
+    All by rising mean, which is from 4 deviations below 0 to 4 above 1.
+    """
     from scipy.special import ndtr
 
     mean = np.linspace(-4 * sigma, 1 + 4 * sigma, 4001)
@@ -114,4 +133,4 @@ def _clipping(sigma: float) -> tuple[np.ndarray, np.ndarray]:
     first = mean * inside + sigma * (densities[0] - densities[1]) + above
     second = (mean**2 + sigma**2) * inside + above
     second += sigma * (mean * densities[0] - (mean + 1) * densities[1])
-    return first, np.sqrt(np.maximum(second - first**2, 0))
+    return mean, first, np.sqrt(np.maximum(second - first**2, 0))

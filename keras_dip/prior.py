@@ -28,6 +28,7 @@ from keras_dip.interrupts import Interrupts, held_back
 from keras_dip.latents import GIVEN
 from keras_dip.member import Member, Plan, finisher, seeds_of, to_picture
 from keras_dip.models.copies import mean_of
+from keras_dip.noise import before_clipping
 from keras_dip.progress import PlainDisplay, ProgressCallback
 from keras_dip.restoration import Restoration, Snapshot, Source
 from keras_dip.settings import DEFAULT, Settings, resolve, suited
@@ -161,8 +162,11 @@ class DeepImagePrior:
         self.restoration = None
         picture, kind = self._picture(img)
         problem = self.task.prepare(picture)
-        if not self.settings.clipping:
-            seen = {k: x for k, x in problem.observed.items() if k != "clipping"}
+        if self.settings.unclip and problem.sigma:
+            whole = before_clipping(
+                problem.observed["picture"][0], problem.sigma, self.seed
+            )[np.newaxis]
+            seen = {**problem.observed, "picture": whole}
             problem = replace(problem, observed=seen)
         target = arguments.reference_for(reference, problem.shape)
         with arguments.device_scope(self.device):

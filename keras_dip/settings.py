@@ -27,10 +27,9 @@ class Settings:
     `fitting.PriorModel`); z must then begin with the observed picture. `hiding` is the
     share of pixels that is hidden from z at each step of an inpainting, 0 for none; z
     must then begin with the known pixels and the mask; where holes are wide it is left
-    out (`suited`). `clipping` makes
-    good in the result that noise was cut at black and white. `stop` names the
-    rule that ends the fit, one of `stopping.NAMES`; `members` is how many fits are
-    averaged.
+    out (`suited`). `unclip` draws anew the noise that was cut at black and white
+    (`noise.before_clipping`). `stop` names the rule that ends the fit, one of
+    `stopping.NAMES`; `members` is how many fits are averaged.
     """
 
     steps: int
@@ -46,7 +45,7 @@ class Settings:
     average_from_first: bool = False
     weight_average: float = 0.0
     hiding: float = 0.0
-    clipping: bool = False
+    unclip: bool = False
     stop: str = "none"
     members: int = 1
 

@@ -27,11 +27,6 @@ HELD_OUT = 0.02
 """Share of the known pixels that `heldout` holds out."""
 
 
-FASTER, NOTABLE = 1.3, 0.02
-"""An estimate is misled when one fall is so many times the one before, the next is
-larger still, and both together are this share of the noise's variance."""
-
-
 class StoppingRule(keras.callbacks.Callback):
     """Keeps the candidate with the least criterion; the base of all rules.
 
@@ -112,12 +107,11 @@ class StoppingRule(keras.callbacks.Callback):
 class Fission(StoppingRule):
     """Stops by the error against a copy of the picture with independent noise.
 
-    With noise of deviation s in y (what clipping left of it) and e ~ N(0, 1) drawn
-    once, y1 = y + b s e is fitted and y2 = y - s e / b held back. Their noises are
-    independent, so that the squared error against y2, less s^2 (1 + 1 / b^2), estimates
-    the error against the clean picture without bias (data fission: Leiner et al.,
-    Journal of the American Statistical Association 120, 2025; Pang et al., CVPR 2021,
-    for the pairs).
+    With noise of deviation s in y and e ~ N(0, 1) drawn once, y1 = y + b s e is fitted
+    and y2 = y - s e / b held back. Their noises are independent, so that the squared
+    error against y2, less s^2 (1 + 1 / b^2), estimates the error against the clean
+    picture without bias (data fission: Leiner et al., Journal of the American
+    Statistical Association 120, 2025; Pang et al., CVPR 2021, for the pairs).
 
     Args:
         ratio: b; larger is a surer estimate and a noisier fit.
@@ -131,54 +125,29 @@ class Fission(StoppingRule):
         """Set the share of noise that is moved."""
         super().__init__(patience)
         self.ratio = ratio
-        self._recent: list[tuple[float, Candidate]] = []
 
     def hold_back(self, problem: Problem, rng: np.random.Generator) -> Problem:
         """Return the problem with y1 in place of y, and keep y2."""
-        if not problem.sigma or problem.deviation is None:
+        if not problem.sigma:
             raise ValueError(
                 "Expected a picture with Gaussian noise of known or estimated "
                 "deviation for stop='fission'. Received: none"
             )
-        y, deviation, ratio = problem.observed["picture"], problem.deviation, self.ratio
-        noise = deviation * rng.standard_normal(y.shape).astype("float32")
+        y, sigma, ratio = problem.observed["picture"], problem.sigma, self.ratio
+        noise = sigma * rng.standard_normal(y.shape).astype("float32")
         self.held_back = y - noise / ratio
-        self._observed, self._variance = y, np.square(deviation)
+        self._observed, self._variance = y, sigma**2
         self._rough = local_mean(y[0])[np.newaxis]
         self._moved = noise / ratio
-        grown = math.sqrt(1 + ratio**2)
         return replace(
             problem,
             observed={**problem.observed, "picture": y + ratio * noise},
-            sigma=problem.sigma * grown,
-            deviation=deviation * grown,
+            sigma=sigma * math.sqrt(1 + ratio**2),
         )
 
     def measure(self) -> float:
         """Return the estimated mean squared error."""
         return float(self.squared_error(self.model.picture()).mean())
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Measure; stop also where the estimate falls faster and faster.
-
-        What is learnt of a picture is learnt ever more slowly. Noise that was cut is
-        not Gaussian: its two copies depend on each other, and a fit that makes use of
-        that brings the estimate down ever faster while the picture gets worse. The
-        picture before the first such fall is kept.
-        """
-        super().on_epoch_end(epoch, logs)
-        value = (logs or {}).get("criterion", math.nan)
-        self._recent = [*self._recent, (value, self.model.candidate())][-4:]
-        if len(self._recent) < 4 or self.reason:
-            return
-        first, second, third = -np.diff([value for value, _ in self._recent])
-        is_faster = second > FASTER * max(first, 0.0) and third > second
-        if is_faster and second + third > NOTABLE * float(self._variance.mean()):
-            self.least, self.best = self._recent[1]
-            self.stop(
-                f"{self.what} falls faster and faster from step {self.best.step} on, "
-                "which is not the picture's doing."
-            )
 
     def squared_error(self, picture: np.ndarray) -> np.ndarray:
         """Return the estimated squared error, which is below 0 at many pixels.
@@ -328,12 +297,12 @@ class Discrepancy(StoppingRule):
 
     def hold_back(self, problem: Problem, rng: np.random.Generator) -> Problem:
         """Return the problem as it is."""
-        if not problem.sigma or problem.deviation is None:
+        if not problem.sigma:
             raise ValueError(
                 "Expected a picture with noise of known or estimated deviation for "
                 "stop='discrepancy'. Received: none"
             )
-        self.variance = float(np.mean(np.square(problem.deviation)))
+        self.variance = problem.sigma**2
         return problem
 
     def measure(self) -> float:

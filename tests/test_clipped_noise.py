@@ -37,9 +37,8 @@ def restore(tiny_network):
 
 
 def test_a_dark_picture_is_as_dark_as_it_was(restore, dark, tmp_path):
-    restoration, raw = restore(dark, "fast", level=dark.mean() / 255, sigma=SIGMA)
-    assert raw.mean() == pytest.approx(dark.mean() / 255, abs=0.01)
-    error = abs(raw.mean() - DARK)
+    restoration, _ = restore(dark, "fast", level=dark.mean() / 255, sigma=SIGMA)
+    error = abs(dark.mean() / 255 - DARK)
     assert abs(restoration.image.mean() - DARK) < 0.6 * error
     # So does its file make it.
     restoration.export(tmp_path / "dark.onnx")

@@ -114,6 +114,13 @@ def test_the_levels_of_a_picture_are_kept_exactly(levels, dtype):
     np.testing.assert_allclose(latent.values, y, atol=1e-7)
 
 
+def test_a_picture_beyond_black_and_white_is_stored_whole():
+    y = 3 * picture(*SIZE, 3) - 1
+    latent = make_latent("picture", SIZE, 0, seed=1, picture=y)
+    assert latent.codes.dtype == np.uint16
+    np.testing.assert_allclose(latent.values, y, atol=np.ptp(y) / 65535)
+
+
 def test_a_picture_with_noise_is_both():
     y = picture(*SIZE, 3)
     both = make_latent("picture+noise", SIZE, 5, seed=1, picture=y)

@@ -11,10 +11,8 @@ import pytest
 
 from keras_dip import DeepImagePrior, Denoise, Inpaint, member
 from keras_dip import prior as prior_module
-from keras_dip.images import PictureType
 from keras_dip.interrupts import Interrupts
 from keras_dip.member import Member, Plan, finisher, seeds_of, to_picture
-from keras_dip.ops.clipping import clipped_mean
 
 SIZE = (13, 11)
 SIGMA = 0.1
@@ -238,27 +236,6 @@ def test_members_that_the_time_limit_cuts_off_are_counted(prior_for, img, monkey
     assert restoration.settings["time_limit"] == 5000
     assert restoration.history["member"].tolist() == [0, 1]
     assert restoration.uncertainty.shape == restoration.image.shape
-
-
-def test_pixels_as_white_as_can_be_are_uncertain_too():
-    sigma, task = 0.1, Denoise(sigma=SIGMA)
-    observed = {"clipping": np.full((1, 1, 1, 1), sigma, "float32")}
-    mean = float(np.asarray(clipped_mean(np.float32(1), np.float32(sigma))))
-    values = np.zeros((1, 8, 8, 2), "float32")
-    pictures = [np.full((1, 8, 8, 1), mean + x, "float32") for x in (-0.015, 0.025)]
-    networks = [lambda z, training, x=x: x for x in pictures]
-    one = SimpleNamespace(rule=None, latent=SimpleNamespace(values=values))
-
-    def finish(x):
-        return task.finish(x, observed)
-
-    # The mean of the two is white, and so is whatever is brighter.
-    assert np.asarray(finish(sum(pictures) / 2)).min() == pytest.approx(1)
-    kind = PictureType(2, "uint8")
-    prior = DeepImagePrior(task)
-    found = prior._uncertainty([one, one], networks, finish, kind)
-    assert found.shape == (8, 8)
-    assert 0.01 < found.min() <= found.max() < 0.1
 
 
 @pytest.mark.parametrize("members", [0, -1, 1.5, True])

@@ -1,10 +1,10 @@
-"""The level of noise, what clipping left of it, and whether it is white."""
+"""The level of noise, what clipping cut off it, and whether it is white."""
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
-from keras_dip.noise import clipped_deviation, noise_is_white, noise_sigma
+from keras_dip.noise import before_clipping, noise_is_white, noise_sigma
 
 
 @pytest.mark.parametrize("sigma", [0.02, 0.1, 0.2])
@@ -58,20 +58,43 @@ def test_the_noise_level_is_that_before_clipping(sigma):
     assert found == pytest.approx(sigma, rel=0.1)
 
 
-def test_what_clipping_left_of_the_noise_is_known_at_each_pixel():
-    sigma, clean = 0.1, ramp()
-    rng = np.random.default_rng(0)
-    noisy = [(clean + rng.normal(0, sigma, clean.shape)).clip(0, 1) for _ in range(100)]
-    # By column: the rows are alike.
-    expected = np.std(noisy, axis=0).mean(axis=(0, 2))
-    found = clipped_deviation(noisy[0].astype("float32"), sigma)
-    assert found.shape == clean.shape
-    by_column = found.mean(axis=(0, 2))
-    np.testing.assert_allclose(by_column, expected, atol=0.1 * sigma)
-    assert by_column[0] < 0.75 * sigma
-    assert by_column[64] == pytest.approx(sigma, rel=0.02)
+def test_what_was_clipped_is_drawn_from_beyond():
+    sigma, clean = 0.15, ramp(256, 256)
+    noise = np.random.default_rng(0).normal(0, sigma, clean.shape)
+    noisy = (clean + noise).clip(0, 1).astype("float32")
+    whole = before_clipping(noisy, sigma, seed=1)
+    assert whole.dtype == np.float32 and whole.shape == noisy.shape
+    cut = (noisy <= 0) | (noisy >= 1)
+    np.testing.assert_array_equal(whole[~cut], noisy[~cut])
+    np.testing.assert_array_equal(whole.clip(0, 1), noisy)
+    # The noise is Gaussian again: in mean, deviation, and share of its tail.
+    ends = np.zeros(clean.shape, bool)
+    ends[:, :16] = ends[:, -16:] = True
+    for place in (ends, ~ends):
+        left = (whole - clean)[place]
+        assert abs(left.mean()) < 0.03 * sigma
+        assert left.std() == pytest.approx(sigma, rel=0.03)
+    dark = (whole - clean)[:, :16]
+    assert abs(dark.mean()) < 0.1 * sigma
+    assert np.mean(dark < -sigma) == pytest.approx(0.159, abs=0.03)
+    assert (noisy - clean)[:, :16].mean() > 0.3 * sigma  # as the file has it
 
 
-def test_noise_that_nothing_clipped_is_the_same_everywhere():
-    found = clipped_deviation(np.full((8, 9, 3), 0.5, "float32"), 0.1)
-    np.testing.assert_allclose(found, np.full((8, 9, 3), 0.1), rtol=1e-6)
+def test_what_is_drawn_beyond_has_a_seed():
+    noise = np.random.default_rng(0).normal(0, 0.1, (32, 32, 1))
+    noisy = (ramp(32, 32) + noise).clip(0, 1).astype("float32")
+    first, same, other = (before_clipping(noisy, 0.1, seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, same)
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0])
+def test_a_pixel_that_no_noise_explains_stays(level):
+    picture = np.full((16, 16, 1), 0.5, "float32")
+    picture[8, 8] = level
+    np.testing.assert_allclose(before_clipping(picture, 0.001, 0), picture, atol=1e-4)
+
+
+def test_what_was_white_all_over_stays_finite():
+    whole = before_clipping(np.ones((16, 16, 3), "float32"), 0.1, 0)
+    assert whole.min() >= 1 and 1 < whole.mean() < 1.2

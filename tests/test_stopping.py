@@ -73,12 +73,11 @@ def run(rule, model, steps):
     return criteria
 
 
-def noisy_problem(clean, sigma=SIGMA, seed=0, share=1.0):
-    """Return a picture with noise of deviation `sigma * share` at each pixel."""
-    deviation = np.full(clean.shape, sigma * share, "float32")
-    noise = deviation * np.random.default_rng(seed).standard_normal(clean.shape)
+def noisy_problem(clean, sigma=SIGMA, seed=0):
+    """Return a picture with noise of deviation `sigma`."""
+    noise = sigma * np.random.default_rng(seed).standard_normal(clean.shape)
     y = (clean + noise).astype("float32")[np.newaxis]
-    return Problem({"picture": y}, clean.shape, y, sigma, deviation[np.newaxis])
+    return Problem({"picture": y}, clean.shape, y, sigma)
 
 
 class Scripted(StoppingRule):
@@ -127,10 +126,7 @@ def test_no_measure_is_neither_the_best_nor_a_loss_of_patience(value):
     assert not np.isfinite(criteria[25])
 
 
-@pytest.mark.parametrize("share", [1.0, np.linspace(0.3, 1, 10)[:, np.newaxis]])
-def test_fission_estimates_the_error_against_the_clean_picture_without_bias(
-    scene, share
-):
+def test_fission_estimates_the_error_against_the_clean_picture_without_bias(scene):
     clean = scene(12, 10, 3)
     candidate = clean[np.newaxis] + 0.1 * scene(12, 10, 3, seed=2)[np.newaxis]
     estimates = []
@@ -144,7 +140,7 @@ def test_fission_estimates_the_error_against_the_clean_picture_without_bias(
     error = np.std(estimates) / np.sqrt(len(estimates))
     # Fine enough to tell a variance of the noise that is forgotten, and much surer
     # than the plain squared error against the held-back copy.
-    assert error < np.mean((SIGMA * share) ** 2) / 20
+    assert error < SIGMA**2 / 20
     assert np.mean(estimates) == pytest.approx(truth, abs=4 * error)
 
 
@@ -181,8 +177,7 @@ def test_the_two_noises_of_fission_are_independent(scene):
 
 def test_fission_clips_nothing():
     y = np.tile(np.float32([0, 1]), (1, 16, 8))[..., np.newaxis]
-    deviation = np.full_like(y, SIGMA)
-    problem = Problem({"picture": y}, y.shape[1:], y, SIGMA, deviation)
+    problem = Problem({"picture": y}, y.shape[1:], y, SIGMA)
     rule = Fission()
     seen = rule.hold_back(problem, np.random.default_rng(0)).observed["picture"]
     for noise in (seen - y, rule.held_back - y):
@@ -208,8 +203,7 @@ def test_the_fit_sees_y1_in_z_and_the_result_is_made_from_y(tiny_network, scene)
     np.testing.assert_allclose(member.latent.values[..., :3], y, atol=0.5 / 255 + 1e-6)
     np.testing.assert_array_equal(z[..., 3:], member.latent.values[..., 3:])
     assert np.std(y1 - y) == pytest.approx(0.2 * sigma, rel=0.1)
-    deviation = member.model.deviation.numpy()
-    np.testing.assert_allclose(deviation, sigma * math.sqrt(1.04), rtol=1e-5)
+    assert member.model.sigma == pytest.approx(sigma * math.sqrt(1.04))
 
 
 def random_mask(*shape, known=0.5):
@@ -458,16 +452,6 @@ def test_exponential_variance_goes_on_after_a_return():
     assert logs["criterion"] == pytest.approx(exponential(outputs)[174])
 
 
-def test_discrepancy_counts_what_clipping_left_of_the_noise():
-    share = np.linspace(0.1, 1, 8)[:, np.newaxis]
-    rule = Discrepancy()
-    rule.hold_back(noisy_problem(np.full((8, 8, 1), 0.5), share=share), None)
-    variance = np.mean((SIGMA * share) ** 2)
-    criteria = run(rule, Stub(data_terms=[2 * variance, 0.9 * variance, 0]), 75)
-    assert max(criteria) == 50
-    assert criteria[25] == pytest.approx(variance)
-
-
 def test_discrepancy_stops_when_the_residual_is_down_to_the_noise():
     rule = Discrepancy()
     problem = noisy_problem(np.full((8, 8, 1), 0.5))
@@ -624,7 +608,8 @@ def test_the_kept_picture_is_that_of_the_best_step(tiny_network, scene, monkeypa
     np.testing.assert_allclose(restoration.image, picture(50), atol=1e-5)
     assert np.abs(restoration.image - picture(125)).max() > 1e-3
     # The result is made from the picture itself, not from what the fit saw.
-    np.testing.assert_allclose(restoration.z[0, ..., :3], img, atol=1e-4)
+    seen = restoration.z[0, ..., :3].clip(0, 1)
+    np.testing.assert_allclose(seen, img, atol=1e-4)
 
 
 @pytest.mark.parametrize("stop", ["wmv", "emv", "discrepancy", "plateau"])
@@ -645,41 +630,3 @@ def test_a_time_limit_ends_a_fit_with_its_picture(tiny_network, scene):
     assert "time limit of 1e-06 s was reached" in restoration.stop_reason
     assert 0 < restoration.steps < 1000
     assert np.isfinite(restoration.image).all()
-
-
-def fission_of(values):
-    """Show a rule a report for each value; return it, and the steps that it saw."""
-    rule, model = Fission(), Stub()
-    problem = noisy_problem(np.full((8, 8, 1), 0.5))
-    rule.hold_back(problem, np.random.default_rng(0))
-    rule.set_model(model)
-    variance = float(np.mean(np.square(problem.deviation)))
-    for report, value in enumerate(values, start=1):
-        rule.measure = lambda value=value: value * variance
-        model.step = 25 * report
-        rule.on_epoch_end(report - 1, {})
-        if model.stop_training:
-            break
-    return rule, model.step
-
-
-def test_an_estimate_that_falls_faster_and_faster_is_not_believed():
-    rule, step = fission_of([0.5, 0.2, 0.15, 0.14, 0.12, 0.08, 0.0, -0.1])
-    # 0.01, then 0.02 and 0.04: the picture before them is kept.
-    assert step == 150
-    assert rule.best.step == 100
-    assert "from step 100 on" in rule.reason
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        [0.5, 0.2, 0.15, 0.12, 0.1, 0.09, 0.085, 0.083],  # ever more slowly
-        [0.5, 0.2, 0.15, 0.14, 0.12, 0.11, 0.09, 0.085],  # now faster, now slower
-        [0.5, 0.2, 0.15, 0.149, 0.147, 0.143, 0.142],  # faster, but hardly at all
-    ],
-)
-def test_an_estimate_that_falls_like_a_picture_is_believed(values):
-    rule, step = fission_of(values)
-    assert rule.reason is None
-    assert rule.best.step == step == 25 * len(values)

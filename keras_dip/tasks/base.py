@@ -57,15 +57,13 @@ class Problem:
     `observed` maps names to float32 arrays of shape [1, h, w, c]; "picture" is always
     there. `shape` is (height, width, channels) of the restored picture. `guess` is a
     cheap first estimate of it, [1, H, W, C]. `sigma` is the standard deviation of
-    Gaussian noise in the picture, given or estimated, where a task knows of one, and
-    `deviation` [1, h, w, c] what clipping left of it at each pixel.
+    Gaussian noise in the picture, given or estimated, where a task knows of one.
     """
 
     observed: dict[str, np.ndarray]
     shape: tuple[int, int, int]
     guess: np.ndarray
     sigma: float | None = None
-    deviation: np.ndarray | None = None
 
 
 class Task:

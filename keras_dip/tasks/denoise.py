@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_dip.noise import clipped_deviation, is_clipped, noise_sigma
+from keras_dip.noise import noise_sigma
 from keras_dip.tasks.base import (
     CHEAP_DECODER,
-    Arrays,
     Declaration,
     Option,
     Problem,
@@ -29,7 +28,7 @@ _FAST: dict[str, Any] = {
     "steps": 300,
     "recorruption": 0.5,
     "weight_average": 0.99,
-    "clipping": True,
+    "unclip": True,
     "stop": "auto",
 }
 
@@ -88,20 +87,7 @@ class Denoise(Task):
         if sigma is None:
             sigma = noise_sigma(picture)
             sigma = 0.0 if sigma < LEAST_NOISE else sigma
-        deviation = clipped_deviation(picture, sigma)[np.newaxis]
-        problem = super().prepare(picture)
-        observed = problem.observed
-        if sigma > 0 and is_clipped(picture):
-            observed = {**observed, "clipping": np.full((1, 1, 1, 1), sigma, "float32")}
-        return replace(problem, observed=observed, sigma=sigma, deviation=deviation)
-
-    def finish(self, x: Any, observed: Arrays) -> Any:
-        """Return the picture of which the output is the mean after clipping."""
-        if "clipping" not in observed:
-            return x
-        from keras_dip.ops.clipping import undo_clipping
-
-        return undo_clipping(x, observed["clipping"])
+        return replace(super().prepare(picture), sigma=sigma)
 
     def preset_settings(self, preset: str) -> dict[str, Any]:
         """Return the preset's settings; `paper` depends on a given sigma."""
