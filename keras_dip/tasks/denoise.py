@@ -46,7 +46,7 @@ DECLARATION = Declaration(
     ),
     presets={
         "fast": _FAST,
-        "best": {**_FAST, "members": 4},
+        "best": {**_FAST, "members": 3},
         "paper": {
             "steps": 1800,
             "jitter": 1 / 30,

@@ -52,7 +52,7 @@ DECLARATION = Declaration(
     ),
     presets={
         "fast": _FAST,
-        "best": {**_FAST, "members": 4},
+        "best": {**_FAST, "members": 3},
         "paper-text": {
             "network_options": {
                 "skip_channels": (128, 128, 128, 128, 128),

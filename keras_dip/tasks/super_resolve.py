@@ -30,7 +30,7 @@ DECLARATION = Declaration(
     ),
     presets={
         "fast": _FAST,
-        "best": {**_FAST, "members": 4},
+        "best": {**_FAST, "members": 3},
         "paper": {"steps": 2000, "jitter": 0.03},
     },
 )
