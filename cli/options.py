@@ -241,6 +241,7 @@ def _task_option(option: Option) -> click.Option:
         "float": click.FLOAT,
         "levels": click.FloatRange(min=0, min_open=True, max=GREY_LEVELS),
         "mask": PICTURE,
+        "choice": click.Choice(option.choices),
     }
     # click takes a default of None as a value, and then asks for nothing.
     default = {} if option.default is None else {"default": option.default}

@@ -87,7 +87,7 @@ def model_for(preset: str, size: int) -> PriorModel:
     task = Denoise(NOISE)
     problem = task.prepare(noisy_picture(size) / np.float32(255))
     plan = Plan(task, resolve(task, preset))
-    return Member(plan, problem, deep=False, seeds=seeds_of(0, 0)).model
+    return Member(plan, problem, seeds_of(0, 0)).model
 
 
 def with_plain_layers(model: PriorModel) -> PriorModel:

@@ -47,7 +47,6 @@ def make_latent(
     channels: int,
     seed: int,
     picture: np.ndarray | None = None,
-    picture_levels: int = 256,
 ) -> Latent:
     """Draw or compute z for a network that runs on `size` (height, width) pixels.
 
@@ -61,9 +60,8 @@ def make_latent(
         channels: number of channels that are drawn; of no meaning for "picture".
         seed: seed of what is drawn.
         picture: [1, h, w, c]; mirrored at its borders to reach `size`.
-        picture_levels: 256 or 65536, the grid on [0, 1] that the picture is stored on;
-            one that goes beyond is stored on 65,536 levels from its least to its
-            largest value.
+            8 bits are kept as they are; any other picture is stored on 65,536 levels
+            of [0, 1], or from its least to its largest value where it goes beyond.
 
     Raises:
         ValueError: if the kind is unknown or the number of channels does not suit it.
@@ -87,12 +85,12 @@ def make_latent(
         return _on_grid(kind, np.rint((waves + 1) * 65535 / 2), 16, 2 / 65535, -1.0)
     if kind in ("picture", GIVEN) and picture is not None:
         low, high = min(float(picture.min()), 0.0), max(float(picture.max()), 1.0)
-        levels = picture_levels if (low, high) == (0, 1) else 65536
+        levels = 256 if _has_8_bits(picture) else 65536
         scale = (high - low) / (levels - 1)
         codes = np.rint((mirror_to(picture, size) - low) / scale)
         return _on_grid(kind, codes, 8 if levels == 256 else 16, scale, low)
     if kind == "picture+noise" and picture is not None:
-        first = make_latent("picture", size, 0, seed, picture, picture_levels)
+        first = make_latent("picture", size, 0, seed, picture)
         return _joined(kind, first, make_latent("noise", size, channels, seed))
     check_kind(kind)
     raise ValueError(f"Expected a picture for the latent {kind!r}. Received: none")
@@ -125,6 +123,13 @@ def with_picture(z: np.ndarray, picture: np.ndarray) -> np.ndarray:
     size = (z.shape[1], z.shape[2])
     rest = z[..., picture.shape[-1] :]
     return np.concatenate([mirror_to(picture, size), rest], axis=-1).astype("float32")
+
+
+def _has_8_bits(picture: np.ndarray) -> bool:
+    """Tell whether all values are multiples of 1/255 in [0, 1]."""
+    codes = np.rint(picture * 255)
+    inside = codes.min() >= 0 and codes.max() <= 255
+    return bool(inside and np.abs(picture * 255 - codes).max() < 1e-3)
 
 
 def _on_grid(

@@ -90,7 +90,6 @@ class Member:
     Args:
         plan: how.
         problem: what is fitted, as the task prepared it.
-        deep: whether z is to hold a picture on 65,536 levels instead of 256.
         seeds: where chance starts.
 
     Attributes:
@@ -106,14 +105,12 @@ class Member:
         ValueError: if network, z or stopping rule do not suit the problem.
     """
 
-    def __init__(
-        self, plan: Plan, problem: tasks.Problem, deep: bool, seeds: Seeds
-    ) -> None:
+    def __init__(self, plan: Plan, problem: tasks.Problem, seeds: Seeds) -> None:
         """Build network, z and train step."""
         self.plan = plan
         settings = plan.settings
         self.network = _network(plan, problem, seeds.network)
-        self.latent = _latent(plan, problem, self.network, seeds.latent, deep)
+        self.latent = _latent(plan, problem, self.network, seeds.latent)
         self.rule = rule_for(settings.stop, problem)
         seen, z = problem, self.latent.values
         if self.rule is not None:
@@ -282,7 +279,7 @@ def _given(plan: Plan, problem: tasks.Problem) -> np.ndarray:
 
 
 def _latent(
-    plan: Plan, problem: tasks.Problem, network: keras.Model, seed: int, deep: bool
+    plan: Plan, problem: tasks.Problem, network: keras.Model, seed: int
 ) -> Latent:
     """Draw z at the size, and for the channels, that the network takes."""
     _, *size, channels = network.input_shape
@@ -298,8 +295,7 @@ def _latent(
     drawn = channels - given.shape[-1] if name == "picture+noise" else channels
     latent = None
     if drawn > 0:
-        levels = 65536 if deep else 256
-        latent = make_latent(name, tuple(size), drawn, seed, given, levels)
+        latent = make_latent(name, tuple(size), drawn, seed, given)
     if latent is None or latent.codes.shape[-1] != channels:
         raise ValueError(
             f"Expected a network whose input has room for z, {name!r} made from a "

@@ -50,7 +50,9 @@ def noise_sigma(picture: np.ndarray) -> float:
     return sigma
 
 
-def before_clipping(picture: np.ndarray, sigma: float, seed: int) -> np.ndarray:
+def before_clipping(
+    picture: np.ndarray, sigma: float, seed: int, *, black: bool = True
+) -> np.ndarray:
     """Return a noisy picture as it may have been before it was cut to [0, 1].
 
     Black pixels take a value at or below 0, white ones a value at or above 1: drawn
@@ -61,6 +63,7 @@ def before_clipping(picture: np.ndarray, sigma: float, seed: int) -> np.ndarray:
         picture: float32 [h, w, c] in [0, 1].
         sigma: deviation of the noise before clipping, above 0.
         seed: seed of what is drawn.
+        black: whether noise was cut at black too, and not at white alone.
     """
     from scipy.special import ndtr, ndtri
 
@@ -68,7 +71,7 @@ def before_clipping(picture: np.ndarray, sigma: float, seed: int) -> np.ndarray:
     inside = np.interp(local_mean(picture), clipped, mean).clip(0, 1)
     drawn = np.random.default_rng(seed).random(picture.shape)
     out = picture.copy()
-    for border, side in ((0, -1), (1, 1)):
+    for border, side in ((0, -1), (1, 1))[0 if black else 1 :]:
         cut = side * picture >= side * border
         away = side * (border - inside[cut]) / sigma
         share = np.maximum(drawn[cut] * ndtr(-away), np.finfo("float64").tiny)

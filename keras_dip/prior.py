@@ -11,7 +11,7 @@ import platform
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from importlib import metadata
 from typing import Any
 
@@ -28,7 +28,6 @@ from keras_dip.interrupts import Interrupts, held_back
 from keras_dip.latents import GIVEN
 from keras_dip.member import Member, Plan, finisher, seeds_of, to_picture
 from keras_dip.models.copies import mean_of
-from keras_dip.noise import before_clipping
 from keras_dip.progress import PlainDisplay, ProgressCallback
 from keras_dip.restoration import Restoration, Snapshot, Source
 from keras_dip.settings import DEFAULT, Settings, resolve, suited
@@ -132,10 +131,8 @@ class DeepImagePrior:
         self.seed = arguments.integer("seed", seed, 0)
         self.network = network if isinstance(network, keras.Model) else None
         self._latent: np.ndarray | None = None
-        self._latent_dtype: str | None = None
         if is_given:
-            self._latent, latent_type = as_picture(latent)
-            self._latent_dtype = latent_type.dtype
+            self._latent, _ = as_picture(latent)
         self.callbacks = list(callbacks)
         self.verbose = verbose
         self.device = device
@@ -162,12 +159,8 @@ class DeepImagePrior:
         self.restoration = None
         picture, kind = self._picture(img)
         problem = self.task.prepare(picture)
-        if self.settings.unclip and problem.sigma:
-            whole = before_clipping(
-                problem.observed["picture"][0], problem.sigma, self.seed
-            )[np.newaxis]
-            seen = {**problem.observed, "picture": whole}
-            problem = replace(problem, observed=seen)
+        if self.settings.unclip:
+            problem = self.task.unclip(problem, self.seed)
         target = arguments.reference_for(reference, problem.shape)
         with arguments.device_scope(self.device):
             return self._fit(problem, kind, target)
@@ -237,7 +230,6 @@ class DeepImagePrior:
             jit_compile=self.jit_compile,
             snapshots=self.snapshots,
         )
-        deep = (self._latent_dtype or kind.dtype) != "uint8"
         members: list[Member] = []
         for index in range(self.settings.members):
             limit = None
@@ -253,7 +245,7 @@ class DeepImagePrior:
                 share = max(left, 0) / (self.settings.members - index)
                 limit = TimeLimit(share, self.time_limit)
             try:
-                member = Member(plan, problem, deep, seeds_of(self.seed, index))
+                member = Member(plan, problem, seeds_of(self.seed, index))
                 member.fit(self._callbacks(), target, finish, limit)
             except (KeyboardInterrupt, Exception) as raised:
                 if not members:
@@ -338,7 +330,7 @@ class DeepImagePrior:
             **numbers,
             "members": len(members),
             "blend": self.blend,
-            "noise_sigma": problem.sigma,
+            "noise_sigma": problem.noise_level or problem.sigma,
             "shape": list(problem.shape),
             "latent_shape": list(member.latent.codes.shape),
             "crop": [(a - b) // 2 for a, b in zip(z_size, problem.shape, strict=False)],

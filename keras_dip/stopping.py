@@ -163,7 +163,7 @@ class Fission(StoppingRule):
 
 
 class HeldOut(StoppingRule):
-    """Stops by the error on known pixels that the fit does not see.
+    """Stops by the data term of known pixels that the fit does not see.
 
     Args:
         share: share of the known pixels that are held out, as single pixels where the
@@ -184,7 +184,8 @@ class HeldOut(StoppingRule):
         picture, mask = (problem.observed.get(name) for name in ("picture", "mask"))
         if picture is None or mask is None:
             raise ValueError(
-                "Expected inpainting for stop='heldout'. Received: no mask"
+                "Expected inpainting, or impulse noise, for stop='heldout'. Received: "
+                "no mask"
             )
         known = mask[0].all(axis=-1)
         out = np.zeros((1, *known.shape, 1), bool)
@@ -202,8 +203,11 @@ class HeldOut(StoppingRule):
         return replace(problem, observed=observed)
 
     def measure(self) -> float:
-        """Return the mean squared error on the held-out pixels."""
-        return float(np.nanmean(self.squared_error(self.model.picture())))
+        """Return the data term of the held-out pixels, averaged over them."""
+        mask = self.out.astype("float32")
+        observed = {"picture": self.target, "mask": mask}
+        value = self.model.data_term(self.model.picture(), observed)
+        return float(ops.convert_to_numpy(value)) / float(mask.mean())
 
     def squared_error(self, picture: np.ndarray) -> np.ndarray:
         """Return the squared error of what was held out, NaN elsewhere."""

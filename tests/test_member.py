@@ -67,7 +67,7 @@ def singles(prior_for, img):
     pictures = []
     for index in range(3):
         plan = Plan(prior.task, prior.settings, network=prior.network)
-        one = Member(plan, problem, True, seeds_of(7, index))
+        one = Member(plan, problem, seeds_of(7, index))
         one.fit([], None, finish, None)
         network = one.network_for(one.chosen, Interrupts())
         pictures.append(to_picture(network(one.latent.values, training=False)))

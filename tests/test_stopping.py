@@ -189,7 +189,7 @@ def test_fission_clips_nothing():
 def small_member(tiny_network, task, problem, stop, inputs):
     settings = Settings(steps=25, latent="picture+noise", stop=stop, recorruption=0.5)
     network = tiny_network(*problem.shape[:2], problem.shape[2], inputs=inputs)
-    return Member(Plan(task, settings, network=network), problem, False, seeds_of(0, 0))
+    return Member(Plan(task, settings, network=network), problem, seeds_of(0, 0))
 
 
 def test_the_fit_sees_y1_in_z_and_the_result_is_made_from_y(tiny_network, scene):
@@ -271,6 +271,7 @@ def test_the_error_is_measured_on_the_held_out_pixels_alone():
     picture[:, out] += 0.2
     model = Stub()
     model.picture = lambda: picture
+    model.data_term = Inpaint(mask).data_term
     rule.set_model(model)
     assert rule.measure() == pytest.approx(0.04, rel=1e-4)
     error = rule.squared_error(picture)[0]
@@ -307,7 +308,7 @@ def test_a_mask_without_holes_has_pixels_held_out_too():
 
 def test_held_out_pixels_need_a_mask():
     problem = noisy_problem(np.full((8, 8, 1), 0.5))
-    with pytest.raises(ValueError, match=r"inpainting for stop='heldout'.* no mask"):
+    with pytest.raises(ValueError, match=r"impulse noise, for stop='heldout'.* no mask"):
         HeldOut().hold_back(problem, np.random.default_rng(0))
 
 

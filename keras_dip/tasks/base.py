@@ -20,7 +20,7 @@ CHEAP_DECODER: dict[str, Any] = {
 }
 """Network options of the `fast` presets: cheaper, and no worse where measured."""
 
-OptionType = Literal["int", "float", "flag", "levels", "mask"]
+OptionType = Literal["int", "float", "flag", "levels", "mask", "choice"]
 Arrays = dict[str, Any]
 
 
@@ -29,7 +29,8 @@ class Option:
     """One keyword argument of a task, and how the command line asks for it.
 
     Type "levels" is given in 8-bit grey levels on the command line and reaches Python
-    divided by 255; "mask" is a picture file there and an array in Python.
+    divided by 255; "mask" is a picture file there and an array in Python; "choice" is
+    one of `choices`.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Option:
     help: str
     required: bool = False
     default: Any = None
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,13 +59,15 @@ class Problem:
     `observed` maps names to float32 arrays of shape [1, h, w, c]; "picture" is always
     there. `shape` is (height, width, channels) of the restored picture. `guess` is a
     cheap first estimate of it, [1, H, W, C]. `sigma` is the standard deviation of
-    Gaussian noise in the picture, given or estimated, where a task knows of one.
+    Gaussian noise in what is observed, given or estimated, where a task knows of one;
+    `noise_level` the same as the user would give it, where that differs.
     """
 
     observed: dict[str, np.ndarray]
     shape: tuple[int, int, int]
     guess: np.ndarray
     sigma: float | None = None
+    noise_level: float | None = None
 
 
 class Task:
@@ -108,6 +112,11 @@ class Task:
             shape=self.restored_shape(picture.shape),
             guess=self.initial_picture(observed),
         )
+
+    def unclip(self, problem: Problem, seed: int) -> Problem:
+        """Return the problem with what was cut off its noise drawn anew, if it can."""
+        del seed
+        return problem
 
     def restored_shape(self, observed_shape: tuple[int, ...]) -> tuple[int, int, int]:
         """Return (height, width, channels) of the restored picture."""

@@ -1,13 +1,20 @@
-"""Denoising: A is the identity, and the fit has to stop before it learns the noise."""
+"""Denoising: A is the identity, and the fit has to stop before it learns the noise.
+
+Where the noise has a model, the picture is fitted on a scale on which that noise is
+Gaussian and of one deviation (`keras_dip.ops.stabilise`), and all that is known of
+Gaussian noise is of use. Impulses and noise of an unknown kind are left to the network
+alone, with an input that does not show them.
+"""
 
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from keras_dip.noise import noise_sigma
+from keras_dip.noise import before_clipping, noise_sigma
 from keras_dip.tasks.base import (
     CHEAP_DECODER,
+    Arrays,
     Declaration,
     Option,
     Problem,
@@ -32,16 +39,41 @@ _FAST: dict[str, Any] = {
     "stop": "auto",
 }
 
+_WITHOUT_MODEL: dict[str, Any] = {
+    "latent": "noise",
+    "latent_channels": 32,
+    "jitter": 1 / 30,
+    "recorruption": 0.0,
+    "unclip": False,
+    "steps": 1000,
+    "stop": "auto",
+}
+"""What changes in the own presets where recorrupted pairs cannot be made."""
+
+GAUSSIAN, IMPULSE, UNKNOWN = "gaussian", "impulse", "unknown"
+NOISES = (GAUSSIAN, "poisson", "speckle", IMPULSE, UNKNOWN)
+LEVELLED = NOISES[:3]
+"""Kinds of noise, and those of them that have a level, sigma."""
+
 DECLARATION = Declaration(
     name="denoise",
     class_name="Denoise",
     summary="Remove noise from a picture.",
     options=(
         Option(
+            "noise",
+            "choice",
+            "Kind of noise: 'gaussian' has one strength everywhere; 'poisson' is that "
+            "of photons, 'speckle' proportional to the picture; 'impulse' hits single "
+            "pixels; 'unknown' is anything else.",
+            default=GAUSSIAN,
+            choices=NOISES,
+        ),
+        Option(
             "sigma",
             "levels",
-            "Standard deviation of the noise, in 8-bit grey levels (0 to 255). "
-            "Estimated when not given.",
+            "Standard deviation of the noise, in 8-bit grey levels (0 to 255); for "
+            "poisson and speckle where the picture is white. Estimated when not given.",
         ),
     ),
     presets={
@@ -65,37 +97,124 @@ LEAST_NOISE = 0.1 / 255
 
 
 class Denoise(Task):
-    """Remove noise; `sigma` is its standard deviation in [0, 1] units, if known.
+    """Remove noise of a kind; `sigma` is its level, if known.
 
-    A picture with noise of 25 grey levels of 255 has `sigma=25/255`.
+    Args:
+        sigma: standard deviation in [0, 1] units: 25/255 for 25 grey levels of 255. Of
+            noise whose strength follows the picture, that at white: 1 / sqrt(P) for
+            "poisson" with at most P photons per pixel, s for "speckle", which makes
+            x (1 + s e) of x. Estimated when it is None.
+        noise: "gaussian"; "poisson"; "speckle"; "impulse", of which some pixels have
+            anything (the data term is then the mean absolute error); or "unknown".
 
     Raises:
-        ValueError: if sigma is not above 0 and at most 1.
+        ValueError: if sigma is not above 0 and at most 1, if it is given for noise that
+            has none, or if there is no such noise.
     """
 
     declaration = DECLARATION
 
-    def __init__(self, sigma: float | None = None) -> None:
-        """Set the noise level; None when it is not known."""
+    def __init__(self, sigma: float | None = None, *, noise: str = GAUSSIAN) -> None:
+        """Set the kind of noise and its level; None when that is not known."""
+        if noise not in NOISES:
+            raise ValueError(
+                f"Expected noise of {', '.join(NOISES)}. Received: {noise!r}"
+            )
         if sigma is not None:
             sigma = check_positive_number(sigma, "sigma (in units of [0, 1])", 1.0)
-        self.sigma = sigma
+            if noise not in LEVELLED:
+                raise ValueError(
+                    f"Expected sigma with noise of {', '.join(LEVELLED)}. "
+                    f"Received: noise={noise!r}"
+                )
+        self.sigma, self.noise = sigma, noise
 
     def prepare(self, picture: np.ndarray) -> Problem:
         """Return the problem with the given or the estimated noise level."""
-        sigma = self.sigma
-        if sigma is None:
-            sigma = noise_sigma(picture)
-            sigma = 0.0 if sigma < LEAST_NOISE else sigma
-        return replace(super().prepare(picture), sigma=sigma)
+        problem = super().prepare(picture)
+        if self.noise == IMPULSE:
+            mask = np.ones((1, *picture.shape[:2], 1), "float32")
+            return replace(problem, observed={**problem.observed, "mask": mask})
+        if self.noise == UNKNOWN:
+            return problem
+        level = self.sigma or _estimated_level(self.noise, picture)
+        if self.noise == GAUSSIAN or level == 0:
+            return replace(problem, sigma=level)
+        scale = _scale(self.noise, level)
+        observed = {
+            "picture": scale.forward(problem.observed["picture"]),
+            "noise_level": np.full((1, 1, 1, 1), level, "float32"),
+        }
+        sigma = scale.deviation
+        return replace(problem, observed=observed, sigma=sigma, noise_level=level)
+
+    def unclip(self, problem: Problem, seed: int) -> Problem:
+        """Return the problem with what was cut off its noise drawn anew.
+
+        Photons and speckle leave nothing below black that could have been cut.
+        """
+        if not problem.sigma:
+            return problem
+        whole = before_clipping(
+            problem.observed["picture"][0],
+            problem.sigma,
+            seed,
+            black=self.noise == GAUSSIAN,
+        )
+        observed = {**problem.observed, "picture": whole[np.newaxis]}
+        return replace(problem, observed=observed)
+
+    def data_term(self, x: Any, observed: Arrays) -> Any:
+        """Return the mean squared error, for impulses the mean absolute one."""
+        if self.noise != IMPULSE:
+            return super().data_term(x, observed)
+        from keras import ops
+
+        return ops.mean(ops.abs(x - observed["picture"]) * observed["mask"])
+
+    def finish(self, x: Any, observed: Arrays) -> Any:
+        """Bring the output back from the scale on which it was fitted."""
+        if "noise_level" not in observed:
+            return x
+        level = float(np.ravel(observed["noise_level"])[0])
+        return _scale(self.noise, level).inverse(x)
 
     def preset_settings(self, preset: str) -> dict[str, Any]:
-        """Return the preset's settings; `paper` depends on a given sigma."""
+        """Return the preset's settings, which depend on the noise.
+
+        For `paper` on a given sigma, for the others on whether there is a model.
+        """
         settings = super().preset_settings(preset)
-        if preset == "paper" and self.sigma is not None and self.sigma >= HEAVY_NOISE:
+        if preset != "paper":
+            return settings | ({} if self.noise in LEVELLED else _WITHOUT_MODEL)
+        if self.sigma is not None and self.sigma >= HEAVY_NOISE:
             return {**settings, "jitter": 1 / 20}
         return settings
 
     def settings(self) -> dict[str, Any]:
         """Return the task's own arguments, for records."""
-        return {"sigma": self.sigma}
+        return {"sigma": self.sigma, "noise": self.noise}
+
+
+def _scale(noise: str, level: float) -> Any:
+    """Return the transform that makes such noise Gaussian."""
+    from keras_dip.ops.stabilise import Anscombe, Logarithm
+
+    return {"poisson": Anscombe, "speckle": Logarithm}[noise](level)
+
+
+def _estimated_level(noise: str, picture: np.ndarray) -> float:
+    """Return the level of noise with which it measures, on its own scale, as it should.
+
+    0 where there is next to none.
+    """
+    if noise == GAUSSIAN:
+        level = noise_sigma(picture)
+        return 0.0 if level < LEAST_NOISE else level
+    level = 0.1
+    for _ in range(8):
+        scale = _scale(noise, level)
+        level = min(level * noise_sigma(scale.forward(picture)) / scale.deviation, 1.0)
+        if level < LEAST_NOISE:
+            return 0.0
+    return level
