@@ -330,7 +330,7 @@ class DeepImagePrior:
             **numbers,
             "members": len(members),
             "blend": self.blend,
-            "noise_sigma": problem.noise_level or problem.sigma,
+            "noise_sigma": (problem.scale or problem).sigma,
             "shape": list(problem.shape),
             "latent_shape": list(member.latent.codes.shape),
             "crop": [(a - b) // 2 for a, b in zip(z_size, problem.shape, strict=False)],

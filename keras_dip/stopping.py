@@ -18,6 +18,7 @@ from keras import ops
 from keras_dip.fitting import REPORT_INTERVAL, Candidate
 from keras_dip.holes import can_spare, holes_like
 from keras_dip.noise import local_mean, noise_is_white
+from keras_dip.ops.stabilise import Anscombe
 from keras_dip.tasks import Problem
 
 LEAST_PATIENCE = 75
@@ -111,7 +112,8 @@ class Fission(StoppingRule):
     and y2 = y - s e / b held back. Their noises are independent, so that the squared
     error against y2, less s^2 (1 + 1 / b^2), estimates the error against the clean
     picture without bias (data fission: Leiner et al., Journal of the American
-    Statistical Association 120, 2025; Pang et al., CVPR 2021, for the pairs).
+    Statistical Association 120, 2025; Pang et al., CVPR 2021, for the pairs). Photons
+    are split one by one instead (binomial thinning), with as much noise in y1.
 
     Args:
         ratio: b; larger is a surer estimate and a noisier fit.
@@ -133,17 +135,33 @@ class Fission(StoppingRule):
                 "Expected a picture with Gaussian noise of known or estimated "
                 "deviation for stop='fission'. Received: none"
             )
-        y, sigma, ratio = problem.observed["picture"], problem.sigma, self.ratio
-        noise = sigma * rng.standard_normal(y.shape).astype("float32")
-        self.held_back = y - noise / ratio
-        self._observed, self._variance = y, sigma**2
-        self._rough = local_mean(y[0])[np.newaxis]
-        self._moved = noise / ratio
+        split = self._thinned if isinstance(problem.scale, Anscombe) else self._moved
+        y1 = split(problem, rng)
+        self._rough = local_mean(self._observed[0])[np.newaxis]
         return replace(
             problem,
-            observed={**problem.observed, "picture": y + ratio * noise},
-            sigma=sigma * math.sqrt(1 + ratio**2),
+            observed={**problem.observed, "picture": y1},
+            sigma=problem.sigma * math.sqrt(1 + self.ratio**2),
         )
+
+    def _moved(self, problem: Problem, rng: np.random.Generator) -> np.ndarray:
+        """Return y1 = y + b s e; keep y and y2."""
+        y, sigma = problem.observed["picture"], problem.sigma or 0.0
+        noise = sigma * rng.standard_normal(y.shape).astype("float32")
+        self.held_back = y - noise / self.ratio
+        self._observed, self._variance, self._counted = y, sigma**2, None
+        return y + self.ratio * noise
+
+    def _thinned(self, problem: Problem, rng: np.random.Generator) -> np.ndarray:
+        """Return most of the photons, on the scale that is fitted; keep all and some.
+
+        The variance of what x P photons give is x / P, of which y / P is an estimate.
+        """
+        share = self.ratio**2 / (1 + self.ratio**2)
+        scale = self._counted = problem.scale
+        y1, y, self.held_back = scale.thin(problem.observed["picture"], share, rng)
+        self._observed, self._variance = y, y / scale.peak
+        return y1
 
     def measure(self) -> float:
         """Return the estimated mean squared error."""
@@ -152,14 +170,20 @@ class Fission(StoppingRule):
     def squared_error(self, picture: np.ndarray) -> np.ndarray:
         """Return the estimated squared error, which is below 0 at many pixels.
 
-        (f - y2)^2 less its noise is (f - y)^2 + 2 (f - y) s e / b + s^2 (e^2 - 1) / b^2
-        - s^2. What has mean zero whatever f is may go: the term in e^2, and with any
-        rough picture r in place of f the rest of the second one. That leaves the
+        With y2 = y - m, (f - y2)^2 less its noise is (f - y)^2 - s^2 + 2 (f - y) m, and
+        what does not depend on f. The mean of m is 0 whatever y is, so that any rough
+        picture r of y may take the place of y in the last term. That leaves the
         differences between steps as they are, and the level surer by far.
+
+        Photons are compared as such, and the error brought to the scale of the fit.
         """
+        scale = self._counted
+        if scale is not None:
+            picture = ops.convert_to_numpy(scale.inverse(picture))
         residual = np.square(picture - self._observed) - self._variance
-        error: np.ndarray = residual + 2 * (picture - self._rough) * self._moved
-        return error
+        moved = self._observed - self.held_back
+        error: np.ndarray = residual + 2 * (picture - self._rough) * moved
+        return error if scale is None else error * scale.slope(self._rough) ** 2
 
 
 class HeldOut(StoppingRule):

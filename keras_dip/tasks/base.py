@@ -59,15 +59,15 @@ class Problem:
     `observed` maps names to float32 arrays of shape [1, h, w, c]; "picture" is always
     there. `shape` is (height, width, channels) of the restored picture. `guess` is a
     cheap first estimate of it, [1, H, W, C]. `sigma` is the standard deviation of
-    Gaussian noise in what is observed, given or estimated, where a task knows of one;
-    `noise_level` the same as the user would give it, where that differs.
+    Gaussian noise in what is observed, given or estimated, where a task knows of one.
+    `scale` is the transform (of `ops.stabilise`) that made the noise Gaussian, if any.
     """
 
     observed: dict[str, np.ndarray]
     shape: tuple[int, int, int]
     guess: np.ndarray
     sigma: float | None = None
-    noise_level: float | None = None
+    scale: Any = None
 
 
 class Task:

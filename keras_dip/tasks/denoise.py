@@ -39,6 +39,11 @@ _FAST: dict[str, Any] = {
     "stop": "auto",
 }
 
+GAUSSIAN, IMPULSE, UNKNOWN = "gaussian", "impulse", "unknown"
+NOISES = (GAUSSIAN, "poisson", "speckle", IMPULSE, UNKNOWN)
+LEVELLED = NOISES[:3]
+"""Kinds of noise, and those of them that have a level, sigma."""
+
 _WITHOUT_MODEL: dict[str, Any] = {
     "latent": "noise",
     "latent_channels": 32,
@@ -46,14 +51,12 @@ _WITHOUT_MODEL: dict[str, Any] = {
     "recorruption": 0.0,
     "unclip": False,
     "steps": 1000,
-    "stop": "auto",
+}
+_CHANGES = {
+    IMPULSE: {**_WITHOUT_MODEL, "stop": "heldout"},
+    UNKNOWN: {**_WITHOUT_MODEL, "stop": "wmv"},
 }
 """What changes in the own presets where recorrupted pairs cannot be made."""
-
-GAUSSIAN, IMPULSE, UNKNOWN = "gaussian", "impulse", "unknown"
-NOISES = (GAUSSIAN, "poisson", "speckle", IMPULSE, UNKNOWN)
-LEVELLED = NOISES[:3]
-"""Kinds of noise, and those of them that have a level, sigma."""
 
 DECLARATION = Declaration(
     name="denoise",
@@ -146,7 +149,7 @@ class Denoise(Task):
             "noise_level": np.full((1, 1, 1, 1), level, "float32"),
         }
         sigma = scale.deviation
-        return replace(problem, observed=observed, sigma=sigma, noise_level=level)
+        return replace(problem, observed=observed, sigma=sigma, scale=scale)
 
     def unclip(self, problem: Problem, seed: int) -> Problem:
         """Return the problem with what was cut off its noise drawn anew.
@@ -186,7 +189,7 @@ class Denoise(Task):
         """
         settings = super().preset_settings(preset)
         if preset != "paper":
-            return settings | ({} if self.noise in LEVELLED else _WITHOUT_MODEL)
+            return settings | _CHANGES.get(self.noise, {})
         if self.sigma is not None and self.sigma >= HEAVY_NOISE:
             return {**settings, "jitter": 1 / 20}
         return settings

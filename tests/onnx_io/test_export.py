@@ -347,3 +347,14 @@ def test_places_that_cannot_be_written(restoration, tmp_path, name, message):
     with pytest.raises(ImageError, match=message):
         restoration.export(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("noise", ["poisson", "speckle"])
+def test_noise_that_follows_the_picture(restore, scene, tmp_path, noise):
+    restoration = restore(Denoise(0.2, noise=noise), scene(*ODD, 3), (*ODD, 3))
+    raw = np.asarray(restoration.source.network(restoration.z, training=False))[0]
+    assert np.abs(raw - restoration.image).max() > 0.05  # another scale
+    restoration.export(tmp_path / "a.onnx")
+    picture = regenerate(tmp_path / "a.onnx")
+    np.testing.assert_allclose(picture, restoration.image, rtol=0, atol=1e-4)
+    assert restoration.settings["noise_sigma"] == pytest.approx(0.2)

@@ -69,8 +69,9 @@ def test_heavy_noise_is_jittered_more(published, levels, jitter):
 
 
 def test_settings_can_be_recorded():
-    assert json.dumps(Denoise(np.float32(0.5)).settings()) == '{"sigma": 0.5}'
-    assert Denoise().settings() == {"sigma": None}
+    found = json.dumps(Denoise(np.float32(0.5)).settings())
+    assert found == '{"sigma": 0.5, "noise": "gaussian"}'
+    assert Denoise(noise="impulse").settings() == {"sigma": None, "noise": "impulse"}
 
 
 @pytest.mark.parametrize("sigma", [25, 0, -0.1, 1.01, float("nan"), True, "25"])
@@ -84,3 +85,97 @@ def test_a_noise_level_out_of_range(sigma):
 def test_only_the_published_settings_leave_clipped_noise_as_it_is():
     assert Denoise().preset_settings("fast")["unclip"]
     assert "unclip" not in Denoise().preset_settings("paper")
+
+
+def noisy_ramp(noise, sigma):
+    """A ramp from a tenth to nearly white, with noise of a kind."""
+    x = np.tile(np.linspace(0.1, 0.8, 96), (96, 1))[..., np.newaxis]
+    return with_noise(x, noise, sigma).clip(0, 1).astype("float32")
+
+
+def with_noise(x, noise, sigma):
+    rng = np.random.default_rng(0)
+    if noise == "poisson":
+        return rng.poisson(x / sigma**2) * sigma**2
+    return x * (1 + sigma * rng.standard_normal(x.shape))
+
+
+@pytest.mark.parametrize("noise", ["poisson", "speckle"])
+@pytest.mark.parametrize("sigma", [0.1, 0.25])
+def test_the_level_of_noise_that_follows_the_picture_is_estimated(noise, sigma):
+    y = noisy_ramp(noise, sigma)
+    problem = Denoise(noise=noise).prepare(y)
+    assert problem.scale.sigma == pytest.approx(sigma, rel=0.12)
+    assert problem.sigma == problem.scale.deviation
+    np.testing.assert_array_equal(problem.guess[0], y)
+    given = Denoise(sigma, noise=noise).prepare(y)
+    assert given.scale.sigma == sigma
+    # On the scale of the fit the noise is as strong as it says.
+    measured = noise_sigma(given.observed["picture"][0])
+    assert measured == pytest.approx(given.sigma, rel=0.12)
+
+
+@pytest.mark.parametrize("noise", ["poisson", "speckle"])
+def test_what_was_fitted_on_another_scale_comes_back(noise):
+    task, x = Denoise(0.2, noise=noise), np.full((96, 96, 1), 0.5)
+    problem = task.prepare(with_noise(x, noise, 0.2).clip(0, 1).astype("float32"))
+    mean = np.full_like(problem.guess, problem.observed["picture"].mean())
+    found = np.asarray(task.finish(mean, problem.observed))
+    np.testing.assert_allclose(found, 0.5, atol=0.01)
+
+
+@pytest.mark.parametrize("noise", ["poisson", "speckle"])
+def test_without_such_noise_the_picture_is_fitted_as_it_is(noise):
+    flat = np.full((16, 16, 1), 0.5, "float32")
+    problem = Denoise(noise=noise).prepare(flat)
+    assert (problem.sigma, problem.scale) == (0, None)
+    np.testing.assert_array_equal(problem.observed["picture"][0], flat)
+
+
+def test_only_white_was_cut_from_photons():
+    y = noisy_ramp("poisson", 0.4)
+    task = Denoise(0.4, noise="poisson")
+    problem = task.prepare(y)
+    whole = task.unclip(problem, seed=0).observed["picture"][0]
+    assert (y == 0).any() and (y == 1).any()
+    assert whole[y == 1].mean() > 1.01
+    np.testing.assert_array_equal(whole[y < 1], problem.observed["picture"][0][y < 1])
+
+
+def test_gaussian_noise_was_cut_at_both_ends():
+    y = noisy_ramp("speckle", 0.4)
+    task = Denoise(0.2)
+    whole = task.unclip(task.prepare(y), seed=0).observed["picture"][0]
+    assert whole[y == 0].mean() < -0.01
+    assert whole[y == 1].mean() > 1.01
+
+
+def test_impulses_count_by_their_absolute_error(picture):
+    task, y = Denoise(noise="impulse"), picture(6, 5, 3)
+    problem = task.prepare(y)
+    x = y[np.newaxis].copy()
+    x[0, 2, 3, 1] += 0.5
+    loss = float(task.data_term(x, problem.observed))
+    assert loss == pytest.approx(0.5 / x.size)
+    mask = problem.observed["mask"].copy()
+    mask[0, 2, 3] = 0
+    assert float(task.data_term(x, {**problem.observed, "mask": mask})) == 0
+
+
+@pytest.mark.parametrize(
+    ("noise", "stop"), [("impulse", "heldout"), ("unknown", "wmv")]
+)
+def test_noise_without_a_model_is_kept_out_of_z(noise, stop):
+    for preset in ("fast", "best"):
+        settings = Denoise(noise=noise).preset_settings(preset)
+        assert (settings["latent"], settings["recorruption"]) == ("noise", 0)
+        assert settings["stop"] == stop
+    paper = Denoise(noise=noise).preset_settings("paper")
+    assert paper == Denoise().preset_settings("paper")
+    with pytest.raises(ValueError, match=f"Received: noise='{noise}'"):
+        Denoise(0.1, noise=noise)
+
+
+def test_there_is_no_such_noise():
+    with pytest.raises(ValueError, match=r"gaussian, .*, unknown. Received: 'rain'"):
+        Denoise(noise="rain")
