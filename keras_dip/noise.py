@@ -40,7 +40,7 @@ def noise_sigma(picture: np.ndarray) -> float:
     details = pywt.dwtn(picture, "db2", axes=(0, 1))["dd"]
     sigma = float(np.mean([_deviation(plane) for plane in np.moveaxis(details, -1, 0)]))
     means = _resized(local_mean(picture), details.shape)
-    for _ in range(8 if is_clipped(picture) else 0):
+    for _ in range(8 if _is_clipped(picture) else 0):
         if sigma < 1e-4:
             break
         _, clipped, deviation = _clipping(sigma)
@@ -95,7 +95,7 @@ def noise_is_white(picture: np.ndarray) -> bool:
     return fine > 0 and 2 * noise_sigma(coarse) / fine < WHITE
 
 
-def is_clipped(picture: np.ndarray) -> bool:
+def _is_clipped(picture: np.ndarray) -> bool:
     """Tell whether a picture has black or white pixels, beyond which noise was cut."""
     return bool(picture.min() <= 0 or picture.max() >= 1)
 

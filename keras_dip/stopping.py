@@ -424,8 +424,9 @@ def rule_for(name: str, problem: Problem) -> StoppingRule | None:
     """Return a new rule by name; "auto" picks by what the problem has.
 
     Held-out pixels where there is a mask and enough is known; data fission where there
-    is white noise; the variance of outputs where there is noise of another kind; else
-    the plateau of the data term. "none" is None.
+    is white noise; a variance of outputs where there is noise of another kind (`emv`
+    where it is Gaussian but not white, `wmv` where it is neither); else the plateau of
+    the data term. "none" is None.
 
     Raises:
         ValueError: if there is no such rule.
@@ -441,8 +442,10 @@ def _automatic(problem: Problem) -> str:
     if "mask" in problem.observed:
         known = problem.observed["mask"][0].all(axis=-1)
         return "heldout" if can_spare(known, HELD_OUT) else "plateau"
-    if not problem.sigma:
+    if problem.sigma == 0:
         return "plateau"
+    if problem.sigma is None:
+        return "wmv"
     if noise_is_white(problem.observed["picture"][0]):
         return "fission"
     return "emv"

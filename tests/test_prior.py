@@ -306,7 +306,7 @@ def test_the_result_tells_how_it_came_about(restore, scene):
     assert settings == restoration.settings
     expected = {
         "task": "denoise",
-        "task_options": {"sigma": None},
+        "task_options": {"sigma": None, "noise": "gaussian"},
         "preset": "small",
         "seed": 5,
         "steps": 120,

@@ -546,6 +546,8 @@ def test_auto_picks_by_what_the_problem_has(scene):
     noisy = (clean + coarse).clip(0, 1).astype("float32")
     assert kind("auto", Denoise().prepare(noisy)) is ExponentialVariance
     assert kind("auto", none) is Plateau
+    assert kind("auto", Denoise(noise="unknown").prepare(noisy)) is WindowedVariance
+    assert kind("auto", Denoise(noise="impulse").prepare(noisy)) is HeldOut
     noiseless = Denoise().prepare(np.full_like(clean, 0.5))
     assert noiseless.sigma == 0
     assert kind("auto", noiseless) is Plateau

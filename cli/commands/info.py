@@ -60,7 +60,7 @@ def _fit(settings: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append(("stopping rule", settings["stop"]))
     if settings.get("members", 1) > 1:
         rows.append(("members", str(settings["members"])))
-    if settings.get("noise_sigma") is not None:
+    if settings.get("noise_sigma"):
         levels = settings["noise_sigma"] * GREY_LEVELS
         rows.append(("noise", f"sigma {levels:.1f} grey levels of {GREY_LEVELS}"))
     if settings.get("blend"):

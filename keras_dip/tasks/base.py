@@ -59,14 +59,15 @@ class Problem:
     `observed` maps names to float32 arrays of shape [1, h, w, c]; "picture" is always
     there. `shape` is (height, width, channels) of the restored picture. `guess` is a
     cheap first estimate of it, [1, H, W, C]. `sigma` is the standard deviation of
-    Gaussian noise in what is observed, given or estimated, where a task knows of one.
+    Gaussian noise in what is observed, given or estimated; 0 where there is no noise,
+    None where there is some that has no such deviation.
     `scale` is the transform (of `ops.stabilise`) that made the noise Gaussian, if any.
     """
 
     observed: dict[str, np.ndarray]
     shape: tuple[int, int, int]
     guess: np.ndarray
-    sigma: float | None = None
+    sigma: float | None = 0.0
     scale: Any = None
 
 

@@ -52,10 +52,6 @@ _WITHOUT_MODEL: dict[str, Any] = {
     "unclip": False,
     "steps": 1000,
 }
-_CHANGES = {
-    IMPULSE: {**_WITHOUT_MODEL, "stop": "heldout"},
-    UNKNOWN: {**_WITHOUT_MODEL, "stop": "wmv"},
-}
 """What changes in the own presets where recorrupted pairs cannot be made."""
 
 DECLARATION = Declaration(
@@ -64,6 +60,12 @@ DECLARATION = Declaration(
     summary="Remove noise from a picture.",
     options=(
         Option(
+            "sigma",
+            "levels",
+            "Standard deviation of the noise, in 8-bit grey levels (0 to 255); for "
+            "poisson and speckle where the picture is white. Estimated when not given.",
+        ),
+        Option(
             "noise",
             "choice",
             "Kind of noise: 'gaussian' has one strength everywhere; 'poisson' is that "
@@ -71,12 +73,6 @@ DECLARATION = Declaration(
             "pixels; 'unknown' is anything else.",
             default=GAUSSIAN,
             choices=NOISES,
-        ),
-        Option(
-            "sigma",
-            "levels",
-            "Standard deviation of the noise, in 8-bit grey levels (0 to 255); for "
-            "poisson and speckle where the picture is white. Estimated when not given.",
         ),
     ),
     presets={
@@ -137,9 +133,10 @@ class Denoise(Task):
         problem = super().prepare(picture)
         if self.noise == IMPULSE:
             mask = np.ones((1, *picture.shape[:2], 1), "float32")
-            return replace(problem, observed={**problem.observed, "mask": mask})
+            observed = {**problem.observed, "mask": mask}
+            return replace(problem, observed=observed, sigma=None)
         if self.noise == UNKNOWN:
-            return problem
+            return replace(problem, sigma=None)
         level = self.sigma or _estimated_level(self.noise, picture)
         if self.noise == GAUSSIAN or level == 0:
             return replace(problem, sigma=level)
@@ -189,7 +186,7 @@ class Denoise(Task):
         """
         settings = super().preset_settings(preset)
         if preset != "paper":
-            return settings | _CHANGES.get(self.noise, {})
+            return settings | ({} if self.noise in LEVELLED else _WITHOUT_MODEL)
         if self.sigma is not None and self.sigma >= HEAVY_NOISE:
             return {**settings, "jitter": 1 / 20}
         return settings
