@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_dip import models, tasks
 from keras_dip.images import as_picture
+from keras_dip.precision import AUTO
 
 DEVICES = (None, "cpu", "gpu")
 
@@ -51,6 +52,18 @@ def check_device(device: Any) -> None:
     """Raise ValueError unless it is None, "cpu" or "gpu"."""
     if device not in DEVICES:
         raise ValueError(f"Expected device 'cpu' or 'gpu'. Received: {device!r}")
+
+
+def dtype_policy(policy: Any) -> str | None:
+    """Return the name of a Keras dtype policy, "auto" or None.
+
+    Raises:
+        ValueError: if it is none of these.
+    """
+    if policy is None or policy == AUTO:
+        return policy
+    name: str = keras.dtype_policies.get(policy).name
+    return name
 
 
 def integer(name: str, value: Any, least: int) -> int:

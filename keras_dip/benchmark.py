@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ import keras_dip
 from keras_dip.arguments import device_scope
 from keras_dip.fitting import PriorModel
 from keras_dip.member import Member, Plan, seeds_of
+from keras_dip.precision import policy_for
 from keras_dip.prior import DeepImagePrior
 from keras_dip.settings import DEFAULT, resolve
 from keras_dip.tasks.denoise import Denoise
@@ -30,6 +32,8 @@ from keras_dip.tasks.denoise import Denoise
 REPORT = 2  # steps; the first ones are the warm-up
 NOISE = 25 / 255
 COMMAND = "import sys; from keras_dip.cli import main; sys.exit(main())"
+# TensorFlow first: its own choice about oneDNN, not ours.
+PLAIN = "import tensorflow; from keras_dip import benchmark; benchmark.tell_plain()"
 
 
 class Timer(keras.callbacks.Callback):
@@ -82,20 +86,22 @@ def noisy_picture(size: int) -> np.ndarray:
     return np.rint(np.clip(clean + noise, 0, 1) * 255).astype("uint8")
 
 
-def model_for(preset: str, size: int) -> PriorModel:
+def model_for(preset: str, size: int, device: str | None = None) -> PriorModel:
     """Return the train step of a denoising preset, ready for the first step."""
     task = Denoise(NOISE)
     problem = task.prepare(noisy_picture(size) / np.float32(255))
-    plan = Plan(task, resolve(task, preset))
+    settings = resolve(task, preset)
+    policy = policy_for(settings.dtype_policy, device)
+    plan = Plan(task, replace(settings, dtype_policy=policy))
     return Member(plan, problem, seeds_of(0, 0)).model
 
 
 def with_plain_layers(model: PriorModel) -> PriorModel:
-    """Return the same fit with batch normalisation and Adam as Keras has them."""
+    """Return the same fit with the layers and the Adam that Keras has."""
 
     def plain(layer: keras.layers.Layer) -> keras.layers.Layer:
-        is_norm = isinstance(layer, keras.layers.BatchNormalization)
-        kind = keras.layers.BatchNormalization if is_norm else type(layer)
+        kinds = (keras.layers.BatchNormalization, keras.layers.Conv2D)
+        kind = next((k for k in kinds if isinstance(layer, k)), type(layer))
         return kind.from_config(layer.get_config())
 
     network = keras.models.clone_model(model.network, clone_function=plain)
@@ -112,6 +118,25 @@ def with_plain_layers(model: PriorModel) -> PriorModel:
     optimizer.build(network.trainable_variables)
     other.compile(optimizer=optimizer, jit_compile=False)
     return other
+
+
+def tell_plain() -> None:
+    """Print the seconds of a step with plain layers: argv is size, count and device."""
+    size, count, device = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3] or None
+    with device_scope(device):
+        model = with_plain_layers(model_for("paper", size, device))
+        print(step_seconds(model, count))
+
+
+def plain_seconds(size: int, count: int, device: str | None) -> float:
+    """Return the seconds of a step as Keras and TensorFlow have it, without our help.
+
+    Measured in a process of its own, as it begins with a setting of TensorFlow's.
+    """
+    arguments = [str(size), str(count), device or ""]
+    command = [sys.executable, "-P", "-c", PLAIN, *arguments]
+    run = subprocess.run(command, check=True, capture_output=True, text=True)
+    return float(run.stdout.split()[-1])
 
 
 def command_seconds(*arguments: str, calls: int = 3) -> float:
@@ -152,7 +177,7 @@ def measure(
     steps = []
     with device_scope(device):
         for size in sizes:
-            steps.append(_steps(size, count, tell))
+            steps.append(_steps(size, count, device, tell))
         tell("commands")
         regenerated = regenerate_seconds(sizes[0])
     return {
@@ -163,15 +188,16 @@ def measure(
     }
 
 
-def _steps(size: int, count: int, tell: Callable[[str], None]) -> dict[str, Any]:
+def _steps(
+    size: int, count: int, device: str | None, tell: Callable[[str], None]
+) -> dict[str, Any]:
     """Return the seconds of a step of each kind at one size, and their ratios."""
     tell(f"{DEFAULT} at {size}x{size}")
-    fast = step_seconds(model_for(DEFAULT, size), count)
+    fast = step_seconds(model_for(DEFAULT, size, device), count)
     tell(f"paper at {size}x{size}")
-    paper_model = model_for("paper", size)
-    paper = step_seconds(paper_model, count)
+    paper = step_seconds(model_for("paper", size, device), count)
     tell(f"paper with plain Keras layers at {size}x{size}")
-    plain = step_seconds(with_plain_layers(paper_model), count)
+    plain = plain_seconds(size, count, device)
     return {
         "size": size,
         "preset": DEFAULT,

@@ -45,7 +45,6 @@ class Plan:
     settings: Settings
     network: keras.Model | None = None
     latent: np.ndarray | None = None
-    dtype_policy: str = "float32"
     jit_compile: bool = False
     snapshots: int = 0
 
@@ -134,7 +133,10 @@ class Member:
             seed=seeds.jitter,
         )
         optimizer: Any = Adam(settings.learning_rate, beta_2=settings.beta_2)
-        if keras.dtype_policies.get(plan.dtype_policy).compute_dtype == "float16":
+        if (
+            keras.dtype_policies.get(plan.settings.dtype_policy).compute_dtype
+            == "float16"
+        ):
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         optimizer.build(self.network.trainable_variables)
         self.model.compile(optimizer=optimizer, jit_compile=plan.jit_compile)
@@ -266,7 +268,7 @@ def _network(plan: Plan, problem: tasks.Problem, seed: int) -> keras.Model:
         ),
         output_channels=channels,
         seed=seed,
-        dtype=plan.dtype_policy,
+        dtype=settings.dtype_policy,
         **settings.network_options,
     )
 

@@ -11,7 +11,7 @@ import platform
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import metadata
 from typing import Any
 
@@ -28,6 +28,7 @@ from keras_dip.interrupts import Interrupts, held_back
 from keras_dip.latents import GIVEN
 from keras_dip.member import Member, Plan, finisher, seeds_of, to_picture
 from keras_dip.models.copies import mean_of
+from keras_dip.precision import policy_for
 from keras_dip.progress import PlainDisplay, ProgressCallback
 from keras_dip.restoration import Restoration, Snapshot, Source
 from keras_dip.settings import DEFAULT, Settings, resolve, suited
@@ -67,7 +68,10 @@ class DeepImagePrior:
         device: "cpu" or "gpu"; None leaves it to TensorFlow.
         latent: kind of z instead of the preset's: "noise", "normal", "meshgrid",
             "fourier", "picture", "picture+noise", or a picture to be z itself.
-        dtype_policy: "float32" or "mixed_bfloat16" (or another Keras policy).
+        dtype_policy: "float32" or "mixed_bfloat16" (or another Keras policy) instead of
+            the preset's; "auto" is mixed_bfloat16 where the processor or the GPU has
+            units for it, as it is with "fast" and "best". The finished network is
+            float32.
         jit_compile: whether to compile the train step with XLA.
 
     Raises:
@@ -92,7 +96,7 @@ class DeepImagePrior:
         verbose: int = 0,
         device: str | None = None,
         latent: Any = None,
-        dtype_policy: str = "float32",
+        dtype_policy: str | None = None,
         jit_compile: bool = False,
     ) -> None:
         """Check the arguments; nothing heavy happens before `fit`."""
@@ -113,6 +117,7 @@ class DeepImagePrior:
             learning_rate=(
                 None if rate is None else arguments.positive("learning_rate", rate)
             ),
+            dtype_policy=arguments.dtype_policy(dtype_policy),
             stop=stop,
             members=(
                 None if members is None else arguments.integer("members", members, 1)
@@ -136,7 +141,6 @@ class DeepImagePrior:
         self.callbacks = list(callbacks)
         self.verbose = verbose
         self.device = device
-        self.dtype_policy = keras.dtype_policies.get(dtype_policy).name
         self.jit_compile = jit_compile
         self.restoration: Restoration | None = None
 
@@ -221,12 +225,14 @@ class DeepImagePrior:
         start: float,
     ) -> list[Member]:
         """Fit the members one after the other, until one is interrupted."""
+        settings = suited(self.settings, problem)
         plan = Plan(
             self.task,
-            suited(self.settings, problem),
+            replace(
+                settings, dtype_policy=policy_for(settings.dtype_policy, self.device)
+            ),
             network=self.network,
             latent=None if self._latent is None else self._latent[np.newaxis],
-            dtype_policy=self.dtype_policy,
             jit_compile=self.jit_compile,
             snapshots=self.snapshots,
         )
@@ -336,7 +342,6 @@ class DeepImagePrior:
             "crop": [(a - b) // 2 for a, b in zip(z_size, problem.shape, strict=False)],
             "time_limit": self.time_limit,
             "snapshots": self.snapshots,
-            "dtype_policy": self.dtype_policy,
             "jit_compile": self.jit_compile,
             "device": self.device,
             "versions": {

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from keras_dip.models.fused import BatchNormalization
+from keras_dip.models.fused import BatchNormalization, Conv2D
 from keras_dip.models.merge import NearestMergeConv2D
 
 PADDINGS = ("reflect", "zero")
@@ -101,7 +101,7 @@ class Blocks:
                 (kernel_size - 1) // 2, dtype=self.dtype, name=f"{name}_pad"
             )(x)
         bound = 1 / np.sqrt(kernel_size**2 * x.shape[-1])
-        x = layers.Conv2D(
+        x = Conv2D(
             filters,
             kernel_size,
             strides=2 if down == "stride" else 1,

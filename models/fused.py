@@ -4,9 +4,16 @@ This is the one file of the networks that looks at the backend: on another backe
 TensorFlow each piece falls back to what Keras itself does.
 """
 
+import math
+import os
 from typing import Any
 
 import keras
+
+from keras_dip.models.hardware import cpu_flags, is_x86
+
+WIDE = 2**15
+"""Weights of a convolution from which on oneDNN needs help where AVX-512 is missing."""
 
 
 def _tensorflow() -> Any:
@@ -56,6 +63,109 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def _move(self, average: Any, value: Any) -> None:
         average.assign(average * self.momentum + value * (1.0 - self.momentum))
+
+
+def gpu_has_bfloat16() -> bool:
+    """Return whether every GPU has tensor cores for bfloat16.
+
+    NVIDIA's have from compute capability 8.0 on; of others nothing is known.
+    """
+    tf = _tensorflow()
+    if tf is None:
+        return False
+    details = tf.config.experimental.get_device_details
+    found = [details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
+    return bool(found) and all(
+        gpu.get("compute_capability", (0, 0)) >= (8, 0) for gpu in found
+    )
+
+
+@keras.saving.register_keras_serializable(package="keras_dip")
+class Conv2D(keras.layers.Conv2D):
+    """A valid convolution, through `convolve` where that is possible."""
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Convolve [n, h, w, c]."""
+        is_plain = (*self.strides, *self.dilation_rate, self.groups) == (1,) * 5
+        if not is_plain or self.padding != "valid":
+            return super().call(inputs)
+        kernel = keras.ops.cast(self.kernel, self.compute_dtype)
+        outputs = convolve(inputs, kernel, training)
+        if self.use_bias:
+            outputs = outputs + keras.ops.cast(self.bias, outputs.dtype)
+        return self.activation(outputs)
+
+
+def convolve(x: Any, kernel: Any, training: bool | None = None) -> Any:
+    """Convolve [n, h, w, c] with [k, k, c, d], valid, by steps of one pixel.
+
+    On processors without AVX-512, oneDNN multiplies matrices in the convolution itself
+    and in the gradient of its kernel, at a fifth of the speed (and from 480 x 480
+    pixels with 128 channels on it hangs), where the gradient of the input is fast. A
+    wide convolution is then computed as such a gradient, with the kernel turned round,
+    and the kernel's gradient by one matrix product for each of its pixels.
+    """
+    tf = _tensorflow()
+    is_wide = min(kernel.shape[:2]) > 1 and math.prod(kernel.shape) >= WIDE
+    if tf is None or not is_wide or not wide_convolutions_are_slow():
+        return keras.ops.conv(x, kernel, padding="valid", data_format="channels_last")
+    if not (training or tf.executing_eagerly()):  # the export: ONNX has convolutions
+        return tf.nn.conv2d(x, kernel, 1, "VALID")
+    return _convolve_wide(x, kernel)
+
+
+def wide_convolutions_are_slow() -> bool:
+    """Return whether oneDNN convolves here, on a processor without AVX-512."""
+    tf = _tensorflow()
+    by_onednn = is_x86() and os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1"
+    if tf is None or not by_onednn or tf.config.list_physical_devices("GPU"):
+        return False
+    return "avx512f" not in cpu_flags()
+
+
+def _convolve_wide(x: Any, kernel: Any) -> Any:
+    tf = _tensorflow()
+    rows, columns, channels, filters = kernel.shape
+    height, width = x.shape[1] - rows + 1, x.shape[2] - columns + 1
+    before, after = (rows - 1,) * 2, (columns - 1,) * 2
+
+    @tf.custom_gradient
+    def convolve_wide(x: Any, kernel: Any) -> Any:
+        outputs = tf.raw_ops.Conv2DBackpropInput(
+            input_sizes=[tf.shape(x)[0], height, width, filters],
+            filter=tf.transpose(tf.reverse(kernel, [0, 1]), [0, 1, 3, 2]),
+            out_backprop=x,
+            strides=[1, 1, 1, 1],
+            padding="EXPLICIT",
+            explicit_paddings=[0, 0, *before, *after, 0, 0],
+        )
+
+        def gradient(change: Any) -> tuple[Any, Any]:
+            inputs_change = tf.raw_ops.Conv2DBackpropInput(
+                input_sizes=tf.shape(x),
+                filter=kernel,
+                out_backprop=change,
+                strides=[1, 1, 1, 1],
+                padding="VALID",
+            )
+            flat = tf.reshape(change, (-1, filters))
+            products = [
+                tf.linalg.matmul(
+                    tf.reshape(
+                        tf.slice(x, (0, i, j, 0), (-1, height, width, channels)),
+                        (-1, channels),
+                    ),
+                    flat,
+                    transpose_a=True,
+                )
+                for i in range(rows)
+                for j in range(columns)
+            ]
+            return inputs_change, tf.reshape(tf.stack(products), kernel.shape)
+
+        return outputs, gradient
+
+    return convolve_wide(x, kernel)
 
 
 def inner_depth_to_space(x: Any) -> Any:

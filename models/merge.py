@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from keras_dip.models.fused import inner_depth_to_space
+from keras_dip.models.fused import convolve, inner_depth_to_space
 
 # [phase, tap of two, tap of three]: which taps fall on the same pixel. The second phase
 # comes first: the four positions around a corner of the low-resolution pixels are
@@ -64,29 +64,31 @@ class NearestMergeConv2D(layers.Layer):
                 shape=(self.filters,), initializer=self.bias_initializer, name="bias"
             )
 
-    def call(self, inputs: Sequence[Any]) -> Any:
+    def call(self, inputs: Sequence[Any], training: bool | None = None) -> Any:
         """Convolve to [n, 2h, 2w, filters]."""
         *skip, deep = inputs
         kernel = ops.cast(self.kernel, self.compute_dtype)
         from_deep = kernel.shape[2] - deep.shape[-1]
-        x = self._doubled(deep, kernel[:, :, from_deep:])
+        x = self._doubled(deep, kernel[:, :, from_deep:], training)
         if skip:
-            x = x + self._conv(skip[0], kernel[:, :, :from_deep], mode="reflect")
+            beside = kernel[:, :, :from_deep]
+            x = x + self._conv(skip[0], beside, training, mode="reflect")
         return x if self.bias is None else x + ops.cast(self.bias, x.dtype)
 
-    def _doubled(self, deep: Any, kernel: Any) -> Any:
+    def _doubled(self, deep: Any, kernel: Any, training: bool | None) -> Any:
         """Convolve the doubled [n, h, w, c]: four phases, then put side by side."""
         channels = deep.shape[-1]
         taps = ops.cast(_TAPS, kernel.dtype)
         kernel = ops.einsum("pai,qbj,ijcf->abcpqf", taps, taps, kernel)
         kernel = ops.reshape(kernel, (2, 2, channels, 4 * self.filters))
         # The mirrored second pixel of the doubled picture is its first: the edge.
-        return inner_depth_to_space(self._conv(deep, kernel, mode="symmetric"))
+        phases = self._conv(deep, kernel, training, mode="symmetric")
+        return inner_depth_to_space(phases)
 
-    def _conv(self, x: Any, kernel: Any, mode: str) -> Any:
+    def _conv(self, x: Any, kernel: Any, training: bool | None, mode: str) -> Any:
         mode = "constant" if self.padding == "zero" else mode
         x = ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode=mode)
-        return ops.conv(x, kernel, padding="valid", data_format="channels_last")
+        return convolve(x, kernel, training)
 
     def compute_output_shape(self, input_shape: Sequence[Any]) -> tuple[Any, ...]:
         """Return the doubled size of the deep input."""

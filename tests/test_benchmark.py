@@ -76,10 +76,31 @@ def test_a_command_is_run_to_its_end(tmp_path, monkeypatch):
     assert (tmp_path / "ran").read_text() == "xx"
 
 
+def test_plain_layers_are_measured_in_a_process_of_their_own(monkeypatch):
+    program = "import sys; print('noise'); print(len(sys.argv), *sys.argv[1:], 0.5)"
+    monkeypatch.setattr(benchmark, "PLAIN", program)
+
+    assert benchmark.plain_seconds(32, 2, None) == 0.5
+
+
+def test_that_process_prints_its_seconds(monkeypatch, capsys):
+    monkeypatch.setattr(benchmark.sys, "argv", ["-c", "32", "2", "cpu"])
+    monkeypatch.setattr(benchmark, "model_for", lambda *asked: asked)
+    monkeypatch.setattr(benchmark, "with_plain_layers", lambda model: ("plain", *model))
+    seconds = {("plain", "paper", 32, "cpu"): 0.25}
+    monkeypatch.setattr(
+        benchmark, "step_seconds", lambda model, count: seconds[model] * count
+    )
+
+    benchmark.tell_plain()
+
+    assert capsys.readouterr().out == "0.5\n"
+
+
 def test_ratios_are_those_of_the_figures(monkeypatch):
-    costs = {"fast": 0.5, "paper": 2.0, "plain": 3.0}
-    monkeypatch.setattr(benchmark, "model_for", lambda preset, size: preset)
-    monkeypatch.setattr(benchmark, "with_plain_layers", lambda model: "plain")
+    costs = {"fast": 0.5, "paper": 2.0}
+    monkeypatch.setattr(benchmark, "model_for", lambda preset, *_: preset)
+    monkeypatch.setattr(benchmark, "plain_seconds", lambda *_: 3.0)
     monkeypatch.setattr(benchmark, "step_seconds", lambda model, count: costs[model])
     monkeypatch.setattr(benchmark, "regenerate_seconds", lambda size: 0.25)
     monkeypatch.setattr(benchmark, "command_seconds", lambda *arguments: 0.125)

@@ -35,6 +35,7 @@ _FAST: dict[str, Any] = {
     "steps": 300,
     "recorruption": 0.5,
     "weight_average": 0.99,
+    "dtype_policy": "auto",
     "unclip": True,
     "stop": "auto",
 }

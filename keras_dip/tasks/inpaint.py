@@ -29,6 +29,7 @@ _FAST: dict[str, Any] = {
     "steps": 1200,
     "hiding": 0.2,
     "weight_average": 0.99,
+    "dtype_policy": "auto",
     "stop": "auto",
 }
 

@@ -18,6 +18,7 @@ _FAST: dict[str, Any] = {
     "steps": 1000,
     "jitter": 0.03,
     "weight_average": 0.99,
+    "dtype_policy": "auto",
     "stop": "auto",
 }
 

@@ -5,7 +5,12 @@ import numpy as np
 import pytest
 
 from keras_dip.models import fused
-from keras_dip.models.fused import Adam, BatchNormalization, write_statistics
+from keras_dip.models.fused import (
+    Adam,
+    BatchNormalization,
+    Conv2D,
+    write_statistics,
+)
 
 
 def draw(*shape, seed=0):
@@ -235,3 +240,101 @@ def test_adam_survives_saving():
 def test_amsgrad_is_refused():
     with pytest.raises(ValueError, match=r"without amsgrad. Received: amsgrad=True"):
         Adam(amsgrad=True)
+
+
+@pytest.fixture
+def slow_machine(monkeypatch):
+    """Make every convolution wide, and the machine one that needs help with them."""
+    monkeypatch.setattr(fused, "WIDE", 1)
+    monkeypatch.setattr(fused, "wide_convolutions_are_slow", lambda: True)
+
+
+def convolution_and_gradients(function, x, kernel, seed=2):
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        tape.watch([x, kernel])
+        output = function(x, kernel)
+        weighed = tf.reduce_sum(output * draw(*output.shape, seed=seed))
+    return [output, *tape.gradient(weighed, [x, kernel])]
+
+
+@pytest.mark.parametrize(
+    ("shape", "kernel"),
+    [
+        ((1, 9, 8, 5), (3, 3, 5, 4)),
+        ((2, 6, 7, 3), (2, 2, 3, 8)),
+        ((1, 7, 6, 2), (5, 3, 2, 3)),
+        ((1, 3, 3, 4), (3, 3, 4, 6)),
+    ],
+)
+@pytest.mark.parametrize("in_graph", [False, True])
+def test_wide_convolution_is_a_convolution(slow_machine, shape, kernel, in_graph):
+    import tensorflow as tf
+
+    x, kernel = tf.constant(draw(*shape)), tf.constant(draw(*kernel, seed=1))
+
+    def ours(x, kernel):
+        return fused.convolve(x, kernel, training=True)
+
+    def theirs(x, kernel):
+        return tf.nn.conv2d(x, kernel, 1, "VALID")
+
+    results = [
+        convolution_and_gradients(tf.function(f) if in_graph else f, x, kernel)
+        for f in (ours, theirs)
+    ]
+    for mine, expected in zip(*results, strict=True):
+        scale = np.abs(expected).max()
+        np.testing.assert_allclose(mine, expected, rtol=0, atol=1e-5 * scale)
+
+
+def operations(function, *arguments):
+    import tensorflow as tf
+
+    graph = tf.function(function).get_concrete_function(*arguments).graph
+    return {operation.type for operation in graph.get_operations()}
+
+
+def test_what_is_exported_is_a_plain_convolution(slow_machine):
+    import tensorflow as tf
+
+    x = tf.constant(draw(1, 9, 8, 5))
+    layer = Conv2D(4, 3)
+    assert "Conv2DBackpropInput" in operations(lambda x: layer(x, training=True), x)
+    found = operations(lambda x: layer(x, training=False), x)
+    assert "Conv2D" in found
+    assert "Conv2DBackpropInput" not in found
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"strides": 2}, {"use_bias": False}, {"activation": "relu"}],
+    ids=str,
+)
+def test_layer_is_that_of_keras(slow_machine, options):
+    x = draw(1, 9, 8, 5)
+    layers = [kind(4, 3, **options) for kind in (Conv2D, keras.layers.Conv2D)]
+    for layer in layers:
+        layer.build(x.shape)
+        for weight in layer.weights:
+            weight.assign(draw(*weight.shape, seed=3))
+    ours, theirs = (np.asarray(layer(x)) for layer in layers)
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * np.abs(theirs).max())
+
+
+@pytest.mark.parametrize(
+    ("is_x86", "flags", "onednn", "slow"),
+    [
+        (True, {"avx2"}, "1", True),
+        (True, set(), "1", True),
+        (True, {"avx2", "avx512f"}, "1", False),
+        (True, {"avx2"}, "0", False),
+        (False, set(), "1", False),
+    ],
+)
+def test_help_is_for_onednn_without_avx512(monkeypatch, is_x86, flags, onednn, slow):
+    monkeypatch.setattr(fused, "is_x86", lambda: is_x86)
+    monkeypatch.setattr(fused, "cpu_flags", lambda: frozenset(flags))
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", onednn)
+    assert fused.wide_convolutions_are_slow() is slow

@@ -1,0 +1,69 @@
+"""Which arithmetic a machine is good at, and what then becomes of a fit."""
+
+import keras
+import pytest
+
+from keras_dip import DeepImagePrior, precision
+from keras_dip.models import hardware
+from keras_dip.precision import policy_for
+
+AMX = "processor\t: 0\nflags\t\t: fpu sse2 avx2 avx512f amx_bf16\n"
+AVX2 = "processor\t: 0\nflags\t\t: fpu sse2 avx2 fma\n"
+
+
+@pytest.fixture
+def machine(monkeypatch, tmp_path):
+    """Return a function that makes this a machine with another processor and GPU."""
+
+    def become(cpu_info, gpus=(), gpu_is_fast=False):
+        file = tmp_path / "cpuinfo"
+        if cpu_info is not None:
+            file.write_text(cpu_info)
+        monkeypatch.setattr(hardware, "CPU_INFO", file)
+        hardware.cpu_flags.cache_clear()
+        monkeypatch.setattr(precision, "gpu_has_bfloat16", lambda: gpu_is_fast)
+        monkeypatch.setattr(keras.distribution, "list_devices", lambda kind: list(gpus))
+
+    yield become
+    hardware.cpu_flags.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("cpu_info", "policy"),
+    [(AMX, "mixed_bfloat16"), (AVX2, "float32"), (None, "float32")],
+    ids=["amx", "avx2", "no cpuinfo"],
+)
+def test_auto_is_what_the_processor_multiplies(machine, cpu_info, policy):
+    machine(cpu_info)
+    assert policy_for("auto", None) == policy
+
+
+def test_auto_asks_the_gpu_where_the_fit_runs_on_it(machine):
+    machine(AVX2, gpus=["gpu:0"], gpu_is_fast=True)
+    assert policy_for("auto", None) == "mixed_bfloat16"
+    assert policy_for("auto", "cpu") == "float32"
+    machine(AMX, gpus=["gpu:0"], gpu_is_fast=False)
+    assert policy_for("auto", "gpu") == "float32"
+
+
+def test_what_is_asked_for_is_used(machine):
+    machine(AMX)
+    assert policy_for("float32", None) == "float32"
+    machine(AVX2)
+    assert policy_for("mixed_float16", None) == "mixed_float16"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "policy"),
+    [
+        ({}, "mixed_bfloat16"),
+        ({"dtype_policy": "float32"}, "float32"),
+        ({"preset": "paper"}, "float32"),
+    ],
+    ids=["fast", "given", "paper"],
+)
+def test_the_record_says_what_was_used(machine, scene, arguments, policy):
+    machine(AMX)
+    prior = DeepImagePrior(steps=1, stop="none", **arguments)
+    restoration = prior.fit(scene(16, 16, 3, noise=0.1))
+    assert restoration.settings["dtype_policy"] == policy
