@@ -32,6 +32,7 @@ from keras_dip.tasks.denoise import Denoise
 REPORT = 2  # steps; the first ones are the warm-up
 NOISE = 25 / 255
 COMMAND = "import sys; from keras_dip.cli import main; sys.exit(main())"
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 # TensorFlow first: its own choice about oneDNN, not ours.
 PLAIN = "import tensorflow; from keras_dip import benchmark; benchmark.tell_plain()"
 
@@ -135,7 +136,8 @@ def plain_seconds(size: int, count: int, device: str | None) -> float:
     """
     arguments = [str(size), str(count), device or ""]
     command = [sys.executable, "-P", "-c", PLAIN, *arguments]
-    run = subprocess.run(command, check=True, capture_output=True, text=True)
+    own = {key: text for key, text in os.environ.items() if key != ONEDNN}
+    run = subprocess.run(command, check=True, capture_output=True, text=True, env=own)
     return float(run.stdout.split()[-1])
 
 
