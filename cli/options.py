@@ -112,6 +112,12 @@ def stop_options() -> list[click.Parameter]:
             help="Where chance starts; another seed gives a slightly other picture.",
         ),
         device_option(),
+        click.Option(
+            ["--dtype-policy"],
+            type=click.Choice(["auto", "float32", "mixed_bfloat16"]),
+            help="Arithmetic of the fit: 'auto' takes bfloat16 where the machine has "
+            "units for it. [default: as the preset says]",
+        ),
     ]
 
 

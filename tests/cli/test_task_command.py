@@ -50,6 +50,7 @@ def test_options_reach_the_fit(cli, prior, picture):
     ran = cli(
         *DENOISE, "--sigma", "51", "--preset", "paper", "--steps", "9", "--seed", "4",
         "--learning-rate", "0.5", "--network", "hourglass", "--device", "cpu",
+        "--dtype-policy", "mixed_bfloat16",
         "--stop", "emv", "--time-limit", "2.5", "--members", "3", "--blend", "0.1",
     )  # fmt: skip
 
@@ -63,6 +64,7 @@ def test_options_reach_the_fit(cli, prior, picture):
         "learning_rate": 0.5,
         "network": "hourglass",
         "device": "cpu",
+        "dtype_policy": "mixed_bfloat16",
         "stop": "emv",
         "time_limit": 2.5,
         "members": 3,
