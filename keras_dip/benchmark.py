@@ -133,11 +133,17 @@ def plain_seconds(size: int, count: int, device: str | None) -> float:
     """Return the seconds of a step as Keras and TensorFlow have it, without our help.
 
     Measured in a process of its own, as it begins with a setting of TensorFlow's.
+
+    Raises:
+        RuntimeError: if that process fails.
     """
     arguments = [str(size), str(count), device or ""]
     command = [sys.executable, "-P", "-c", PLAIN, *arguments]
     own = {key: text for key, text in os.environ.items() if key != ONEDNN}
-    run = subprocess.run(command, check=True, capture_output=True, text=True, env=own)
+    run = subprocess.run(command, capture_output=True, text=True, env=own)
+    if run.returncode:
+        told = run.stderr.strip().splitlines()
+        raise RuntimeError(f"The fit with plain layers failed: {told[-1:]}")
     return float(run.stdout.split()[-1])
 
 

@@ -15,6 +15,9 @@ BLUR = 2.0
 NOT_CLIPPED = 0.9
 """Share of its deviation that noise must have kept where its level is measured."""
 
+LEAST_SHARE = 0.05
+"""Of a picture, from which noise can be measured."""
+
 WHITE = 1.6
 """Ratio of coarse to fine noise up to which it counts as white: white noise measures
 1.0 to 1.4 (the picture's own detail adds to it), blurred noise 2 to 5."""
@@ -48,6 +51,37 @@ def noise_sigma(picture: np.ndarray) -> float:
         measured = left >= min(NOT_CLIPPED, np.quantile(left, 0.98))
         sigma = _deviation(details[measured] / left[measured])
     return sigma
+
+
+def relative_noise(picture: np.ndarray, power: float) -> float:
+    """Return the estimated s of noise whose deviation is s times the mean to a power.
+
+    As `noise_sigma`, each coefficient divided by what its local mean makes of s, in the
+    brighter half of what is not so bright that white cut it off.
+
+    Args:
+        picture: [h, w, c] in [0, 1].
+        power: 1/2 for photons, 1 for speckle.
+
+    Returns:
+        The deviation where the picture is white; 0 below 4 pixels on a side and where
+        all is black.
+    """
+    import pywt
+
+    if min(picture.shape[:2]) < 4:
+        return 0.0
+    details = pywt.dwtn(picture, "db2", axes=(0, 1))["dd"]
+    means = _resized(local_mean(picture), details.shape)
+    level = 0.0
+    for _ in range(8):
+        darkest = np.quantile(means, LEAST_SHARE)
+        whole = (means + 2 * level * means**power <= 1) | (means <= darkest)
+        measured = whole & (means >= np.median(means[whole])) & (means > 0)
+        if not measured.any():
+            return 0.0
+        level = _deviation(details[measured] / means[measured] ** power)
+    return level
 
 
 def before_clipping(

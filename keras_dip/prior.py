@@ -27,7 +27,7 @@ from keras_dip.images import PictureType, as_picture
 from keras_dip.interrupts import Interrupts, held_back
 from keras_dip.latents import GIVEN
 from keras_dip.member import Member, Plan, finisher, seeds_of, to_picture
-from keras_dip.models.copies import mean_of
+from keras_dip.models.copies import mean_of, policy_of
 from keras_dip.precision import policy_for
 from keras_dip.progress import PlainDisplay, ProgressCallback
 from keras_dip.restoration import Restoration, Snapshot, Source
@@ -70,8 +70,8 @@ class DeepImagePrior:
             "fourier", "picture", "picture+noise", or a picture to be z itself.
         dtype_policy: "float32" or "mixed_bfloat16" (or another Keras policy) instead of
             the preset's; "auto" is mixed_bfloat16 where the processor or the GPU has
-            units for it, as it is with "fast" and "best". The finished network is
-            float32.
+            units for it, as it is with "fast" and "best". A Keras model as network
+            keeps its own. The finished network is float32.
         jit_compile: whether to compile the train step with XLA.
 
     Raises:
@@ -226,11 +226,12 @@ class DeepImagePrior:
     ) -> list[Member]:
         """Fit the members one after the other, until one is interrupted."""
         settings = suited(self.settings, problem)
+        policy = policy_for(settings.dtype_policy, self.device)
+        if self.network is not None:
+            policy = policy_of(self.network)
         plan = Plan(
             self.task,
-            replace(
-                settings, dtype_policy=policy_for(settings.dtype_policy, self.device)
-            ),
+            replace(settings, dtype_policy=policy),
             network=self.network,
             latent=None if self._latent is None else self._latent[np.newaxis],
             jit_compile=self.jit_compile,

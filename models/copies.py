@@ -26,6 +26,13 @@ def copy_for(model: keras.Model, shape: tuple[int, int, int]) -> keras.Model:
     return copy
 
 
+def policy_of(model: keras.Model) -> str:
+    """Return the name of the dtype policy of a network's first layer with weights."""
+    layers = [layer for layer in all_layers(model) if layer.weights]
+    name: str = layers[0].dtype_policy.name if layers else "float32"
+    return name
+
+
 def in_float32(network: keras.Model) -> keras.Model:
     """Return the network in float32 throughout, with the same weights."""
 

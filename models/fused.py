@@ -115,7 +115,10 @@ def convolve(x: Any, kernel: Any, training: bool | None = None) -> Any:
 
 
 def wide_convolutions_are_slow() -> bool:
-    """Return whether oneDNN convolves here, on a processor without AVX-512."""
+    """Return whether oneDNN convolves here, on a processor without AVX-512.
+
+    Where there is a GPU, TensorFlow is left alone: it may not run here at all.
+    """
     tf = _tensorflow()
     by_onednn = is_x86() and os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1"
     if tf is None or not by_onednn or tf.config.list_physical_devices("GPU"):

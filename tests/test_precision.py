@@ -5,9 +5,11 @@ import pytest
 
 from keras_dip import DeepImagePrior, precision
 from keras_dip.models import hardware
+from keras_dip.models.fused import gpu_has_bfloat16
 from keras_dip.precision import policy_for
 
 AMX = "processor\t: 0\nflags\t\t: fpu sse2 avx2 avx512f amx_bf16\n"
+ZEN4 = "processor\t: 0\nflags\t\t: fpu sse2 avx2 avx512f avx512_bf16\n"
 AVX2 = "processor\t: 0\nflags\t\t: fpu sse2 avx2 fma\n"
 
 
@@ -30,8 +32,13 @@ def machine(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(
     ("cpu_info", "policy"),
-    [(AMX, "mixed_bfloat16"), (AVX2, "float32"), (None, "float32")],
-    ids=["amx", "avx2", "no cpuinfo"],
+    [
+        (AMX, "mixed_bfloat16"),
+        (ZEN4, "mixed_bfloat16"),
+        (AVX2, "float32"),
+        (None, "float32"),
+    ],
+    ids=["amx", "avx512", "avx2", "no cpuinfo"],
 )
 def test_auto_is_what_the_processor_multiplies(machine, cpu_info, policy):
     machine(cpu_info)
@@ -67,3 +74,30 @@ def test_the_record_says_what_was_used(machine, scene, arguments, policy):
     prior = DeepImagePrior(steps=1, stop="none", **arguments)
     restoration = prior.fit(scene(16, 16, 3, noise=0.1))
     assert restoration.settings["dtype_policy"] == policy
+
+
+def test_a_network_of_ones_own_keeps_its_policy(machine, scene, tiny_network):
+    machine(AMX)
+    prior = DeepImagePrior(
+        network=tiny_network(16, 16), latent="noise", steps=1, stop="none"
+    )
+    restoration = prior.fit(scene(16, 16, 3, noise=0.1))
+    assert restoration.settings["dtype_policy"] == "float32"
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "fast"),
+    [
+        ([(8, 0)], True),
+        ([(8, 0), (9, 0)], True),
+        ([(7, 5), (8, 0)], False),
+        ([], False),
+    ],
+)
+def test_every_gpu_has_to_have_tensor_cores(monkeypatch, capabilities, fast):
+    import tensorflow as tf
+
+    gpus = [{"compute_capability": pair} for pair in capabilities]
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: gpu)
+    assert gpu_has_bfloat16() is fast

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_dip.noise import before_clipping, noise_sigma
+from keras_dip.noise import before_clipping, noise_sigma, relative_noise
 from keras_dip.tasks.base import (
     CHEAP_DECODER,
     Arrays,
@@ -88,6 +88,12 @@ DECLARATION = Declaration(
     },
 )
 
+FEWEST = 1e-6
+"""Level of photon noise below which there are too many photons to count."""
+
+POWERS = {"poisson": 0.5, "speckle": 1.0}
+"""Of the picture, with which the deviation of the noise grows."""
+
 HEAVY_NOISE = 40 / 255
 """From this sigma on, `paper` jitters z more, as published for sigma 50."""
 
@@ -108,8 +114,8 @@ class Denoise(Task):
             anything (the data term is then the mean absolute error); or "unknown".
 
     Raises:
-        ValueError: if sigma is not above 0 and at most 1, if it is given for noise that
-            has none, or if there is no such noise.
+        ValueError: if sigma is not above 0 (photons: 1e-6 or more) and at most 1, if it
+            is given for noise that has none, or if there is no such noise.
     """
 
     declaration = DECLARATION
@@ -126,6 +132,11 @@ class Denoise(Task):
                 raise ValueError(
                     f"Expected sigma with noise of {', '.join(LEVELLED)}. "
                     f"Received: noise={noise!r}"
+                )
+            if noise == "poisson" and sigma < FEWEST:
+                raise ValueError(
+                    f"Expected sigma of photons of {FEWEST:g} or more. "
+                    f"Received: {sigma!r}"
                 )
         self.sigma, self.noise = sigma, noise
 
@@ -205,17 +216,9 @@ def _scale(noise: str, level: float) -> Any:
 
 
 def _estimated_level(noise: str, picture: np.ndarray) -> float:
-    """Return the level of noise with which it measures, on its own scale, as it should.
-
-    0 where there is next to none.
-    """
+    """Return the level of noise, at most 1; 0 where there is next to none."""
     if noise == GAUSSIAN:
         level = noise_sigma(picture)
-        return 0.0 if level < LEAST_NOISE else level
-    level = 0.1
-    for _ in range(8):
-        scale = _scale(noise, level)
-        level = min(level * noise_sigma(scale.forward(picture)) / scale.deviation, 1.0)
-        if level < LEAST_NOISE:
-            return 0.0
-    return level
+    else:
+        level = min(relative_noise(picture, POWERS[noise]), 1.0)
+    return 0.0 if level < LEAST_NOISE else level

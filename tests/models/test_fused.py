@@ -11,6 +11,7 @@ from keras_dip.models.fused import (
     Conv2D,
     write_statistics,
 )
+from keras_dip.models.merge import NearestMergeConv2D
 
 
 def draw(*shape, seed=0):
@@ -338,3 +339,37 @@ def test_help_is_for_onednn_without_avx512(monkeypatch, is_x86, flags, onednn, s
     monkeypatch.setattr(fused, "cpu_flags", lambda: frozenset(flags))
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", onednn)
     assert fused.wide_convolutions_are_slow() is slow
+
+
+def test_beside_a_gpu_nothing_is_known(monkeypatch):
+    import tensorflow as tf
+
+    monkeypatch.setattr(fused, "is_x86", lambda: True)
+    monkeypatch.setattr(fused, "cpu_flags", frozenset)
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
+    assert fused.wide_convolutions_are_slow() is False
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_merge_is_helped_in_training_and_exported_plain(slow_machine, training):
+    import tensorflow as tf
+
+    layer = NearestMergeConv2D(4)
+    skip, deep = tf.constant(draw(1, 8, 6, 2)), tf.constant(draw(1, 4, 3, 5))
+    found = operations(lambda a, b: layer([a, b], training=training), skip, deep)
+    assert ("Conv2DBackpropInput" in found) is training
+
+
+@pytest.mark.parametrize(("dtype", "error"), [("bfloat16", 0.02), ("float16", 0.003)])
+def test_wide_convolution_in_low_precision(slow_machine, dtype, error):
+    import tensorflow as tf
+
+    x, kernel = (
+        tf.cast(draw(*shape, seed=i), dtype)
+        for i, shape in enumerate([(1, 9, 8, 5), (3, 3, 5, 4)])
+    )
+    ours = tf.cast(fused.convolve(x, kernel, training=True), "float32")
+    theirs = tf.nn.conv2d(*(tf.cast(v, "float32") for v in (x, kernel)), 1, "VALID")
+    scale = np.abs(theirs).max()
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=error * scale)

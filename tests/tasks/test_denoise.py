@@ -82,6 +82,24 @@ def test_a_noise_level_out_of_range(sigma):
     assert str(raised.value).endswith(f"Received: {sigma!r}")
 
 
+def test_photons_too_many_to_count_are_refused():
+    with pytest.raises(ValueError, match=r"photons of 1e-06 or more\. Received: 1e-10"):
+        Denoise(1e-10, noise="poisson")
+
+
+@pytest.mark.parametrize("sigma", [0.2, 0.3, 0.4])
+def test_strong_speckle_of_a_bright_picture_is_estimated(sigma):
+    bright = 0.6 + 0.4 * noisy_ramp("speckle", 1e-6)
+    y = with_noise(bright, "speckle", sigma).clip(0, 1).astype("float32")
+    problem = Denoise(noise="speckle").prepare(y)
+    assert problem.scale.sigma == pytest.approx(sigma, rel=0.15)
+
+
+@pytest.mark.parametrize("noise", ["poisson", "speckle"])
+def test_a_black_picture_has_no_noise(noise):
+    assert Denoise(noise=noise).prepare(np.zeros((16, 16, 1), "float32")).sigma == 0
+
+
 def test_only_the_published_settings_leave_clipped_noise_as_it_is():
     assert Denoise().preset_settings("fast")["unclip"]
     assert "unclip" not in Denoise().preset_settings("paper")
