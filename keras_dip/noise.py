@@ -15,7 +15,7 @@ BLUR = 2.0
 NOT_CLIPPED = 0.9
 """Share of its deviation that noise must have kept where its level is measured."""
 
-LEAST_SHARE = 0.05
+LEAST_SHARE = 0.1
 """Of a picture, from which noise can be measured."""
 
 WHITE = 1.6
@@ -56,8 +56,8 @@ def noise_sigma(picture: np.ndarray) -> float:
 def relative_noise(picture: np.ndarray, power: float) -> float:
     """Return the estimated s of noise whose deviation is s times the mean to a power.
 
-    As `noise_sigma`, each coefficient divided by what its local mean makes of s, in the
-    brighter half of what is not so bright that white cut it off.
+    As `noise_sigma`, each coefficient divided by what its local mean makes of s, of what
+    is not so bright that white cut it off; of that the brighter half where it is much.
 
     Args:
         picture: [h, w, c] in [0, 1].
@@ -73,11 +73,12 @@ def relative_noise(picture: np.ndarray, power: float) -> float:
         return 0.0
     details = pywt.dwtn(picture, "db2", axes=(0, 1))["dd"]
     means = _resized(local_mean(picture), details.shape)
+    darkest = means <= np.quantile(means, LEAST_SHARE)
     level = 0.0
     for _ in range(8):
-        darkest = np.quantile(means, LEAST_SHARE)
-        whole = (means + 2 * level * means**power <= 1) | (means <= darkest)
-        measured = whole & (means >= np.median(means[whole])) & (means > 0)
+        whole = (means + 2 * level * means**power <= 1) | darkest
+        dark = np.median(means[whole]) if whole.mean() > 1 / 2 else 0.0
+        measured = whole & (means >= dark) & (means > 0)
         if not measured.any():
             return 0.0
         level = _deviation(details[measured] / means[measured] ** power)

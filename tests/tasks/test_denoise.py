@@ -87,12 +87,12 @@ def test_photons_too_many_to_count_are_refused():
         Denoise(1e-10, noise="poisson")
 
 
-@pytest.mark.parametrize("sigma", [0.2, 0.3, 0.4])
+@pytest.mark.parametrize("sigma", [0.2, 0.4, 0.6])
 def test_strong_speckle_of_a_bright_picture_is_estimated(sigma):
     bright = 0.6 + 0.4 * noisy_ramp("speckle", 1e-6)
     y = with_noise(bright, "speckle", sigma).clip(0, 1).astype("float32")
     problem = Denoise(noise="speckle").prepare(y)
-    assert problem.scale.sigma == pytest.approx(sigma, rel=0.15)
+    assert problem.scale.sigma == pytest.approx(sigma, rel=0.2)
 
 
 @pytest.mark.parametrize("noise", ["poisson", "speckle"])
