@@ -56,8 +56,9 @@ def noise_sigma(picture: np.ndarray) -> float:
 def relative_noise(picture: np.ndarray, power: float) -> float:
     """Return the estimated s of noise whose deviation is s times the mean to a power.
 
-    As `noise_sigma`, each coefficient divided by what its local mean makes of s, of what
-    is not so bright that white cut it off; of that the brighter half where it is much.
+    As `noise_sigma`, each coefficient divided by what its local mean makes of s. Where
+    it is so bright that white cut the noise off nothing is measured, nor in the darker
+    half of the rest where that is much.
 
     Args:
         picture: [h, w, c] in [0, 1].
