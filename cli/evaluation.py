@@ -25,6 +25,7 @@ class Evaluation:
 
     task: str
     factor: int | None
+    noise: str | None
     degradation: Degradation | None
     crop_multiple: int
     protocol: Protocol
@@ -111,6 +112,8 @@ def _arguments(evaluation: Evaluation, case: Case) -> dict[str, Any]:
         return {"factor": evaluation.factor}
     if evaluation.task == "inpaint":
         return {"mask": case.mask, "keep_known": True}
+    if evaluation.noise:
+        return {"noise": evaluation.noise}
     return {}
 
 

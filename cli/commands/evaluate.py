@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from keras_dip.evaluation import Pair
 
 TASKS = [name.replace("_", "-") for name in tasks.names()]
+NOISES = next(
+    o for o in tasks.declaration("denoise").options if o.name == "noise"
+).choices
 
 
 def _degradation(
@@ -65,6 +68,11 @@ def _degradation(
     help="How many times larger; for super-resolve, where --degrade does not tell.",
 )
 @click.option(
+    "--noise",
+    type=click.Choice(NOISES),
+    help="Kind of noise, for denoise. [default: gaussian]",
+)
+@click.option(
     "--on",
     type=click.Choice(["rgb", "luma"]),
     default="rgb",
@@ -107,6 +115,7 @@ def command(
     degradation: Degradation | None,
     task: str | None,
     factor: int | None,
+    noise: str | None,
     on: str,
     crop_multiple: int,
     border: int,
@@ -129,9 +138,13 @@ def command(
     from keras_dip.evaluation import Protocol, find_pairs
 
     name, factor = _task_of(task, degradation, factor, settings["preset"])
+    if noise and name != "denoise":
+        verb = name.replace("_", "-")
+        raise click.UsageError(f"Expected --noise only for denoise. Received: {verb}.")
     evaluation = Evaluation(
         name,
         factor,
+        noise,
         degradation,
         crop_multiple,
         Protocol(on, border),

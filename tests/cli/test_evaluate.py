@@ -77,6 +77,11 @@ def test_noise_is_made_from_the_seed(cli, prior, clean):
     assert prior.made[0].task.name == "denoise"
 
 
+def test_the_kind_of_noise_reaches_the_task(cli, prior, pairs):
+    assert cli("evaluate", "set", "--noise", "poisson").code == 0
+    assert {made.task.noise for made in prior.made} == {"poisson"}
+
+
 def test_downscaling_is_undone_by_super_resolution(cli, prior, clean):
     ran = cli(
         "evaluate", "set", "--degrade", "downscale:2", "--on", "luma",
@@ -140,6 +145,7 @@ def test_ctrl_c_ends_with_what_there_is(cli, prior, pairs, folder):
         ("--degrade", "downscale:2", "--factor", "4"),
         ("--task", "super-resolve"),
         ("--factor", "2"),
+        ("--task", "inpaint", "--noise", "poisson"),
         ("--task", "inpaint", "--preset", "paper"),
         ("--preset", "paper-hole"),
         ("--on", "hue"),
