@@ -24,8 +24,8 @@ class Display(Protocol):
     def __exit__(self, *error: object) -> None:
         """Disappear, whatever happened."""
 
-    def start(self, total_steps: int) -> None:
-        """Begin; so many steps are planned."""
+    def start(self, total_steps: int, member: int = 1, members: int = 1) -> None:
+        """Begin to count so many steps, for the first, second ... of so many fits."""
 
     def update(self, step: int, logs: dict[str, Any]) -> None:
         """Show a report: `loss`, `seconds`, and `psnr` when it is known."""
@@ -51,15 +51,17 @@ class Status:
     graph, and a machine that became busy do not spoil the forecast.
     """
 
-    def __init__(self, total_steps: int) -> None:
-        """Begin a fit of so many steps."""
+    def __init__(self, total_steps: int, member: int = 1, members: int = 1) -> None:
+        """Begin a fit of so many steps, one of several members."""
         self.total_steps = total_steps
+        self._first = [f"member {member}/{members}"] if members > 1 else []
         self._seen: deque[tuple[int, float]] = deque(maxlen=REPORTS_IN_PACE)
 
     def words(self, step: int, logs: dict[str, Any]) -> str:
         """Return a report in words, and remember it for the rate."""
         self._seen.append((step, float(logs["seconds"])))
-        parts = [f"step {step}/{self.total_steps}", f"loss {float(logs['loss']):.3g}"]
+        parts = [*self._first, f"step {step}/{self.total_steps}"]
+        parts.append(f"loss {float(logs['loss']):.3g}")
         psnr = float(logs.get("psnr", math.nan))
         if not math.isnan(psnr):
             parts.append(f"PSNR {psnr:.2f} dB")
@@ -110,9 +112,9 @@ class LiveLine:
         """Remove the line."""
         self._progress.stop()
 
-    def start(self, total_steps: int) -> None:
+    def start(self, total_steps: int, member: int = 1, members: int = 1) -> None:
         """Begin to count."""
-        self._status = Status(total_steps)
+        self._status = Status(total_steps, member, members)
         self._progress.update(self._line, total=total_steps, status="first steps")
 
     def update(self, step: int, logs: dict[str, Any]) -> None:
@@ -146,9 +148,9 @@ class PlainLines:
         """Say the last report, if that was not done yet."""
         self.stop()
 
-    def start(self, total_steps: int) -> None:
+    def start(self, total_steps: int, member: int = 1, members: int = 1) -> None:
         """Begin to count; seconds and steps of a further member begin anew."""
-        self._status = Status(total_steps)
+        self._status = Status(total_steps, member, members)
         self._said_at = -math.inf
         self._last = None
 
@@ -181,7 +183,7 @@ class Silence:
     def __exit__(self, *error: object) -> None:
         """Do nothing."""
 
-    def start(self, total_steps: int) -> None:
+    def start(self, total_steps: int, member: int = 1, members: int = 1) -> None:
         """Do nothing."""
 
     def update(self, step: int, logs: dict[str, Any]) -> None:

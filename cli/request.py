@@ -75,11 +75,6 @@ def check_usage(request: Request) -> None:
         raise click.UsageError(
             "Expected --members 2 or more beside --uncertainty. Received: 1."
         )
-    if request.snapshots and request.members > 1:
-        raise click.UsageError(
-            "Expected one member beside --snapshots (--members 1). "
-            f"Received: {request.members}."
-        )
     if len({os.path.realpath(path) for path in request.outputs}) < len(request.outputs):
         raise click.UsageError(
             "Expected another file for each output. "

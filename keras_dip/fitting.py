@@ -79,6 +79,10 @@ class PriorModel(keras.Model):
         window: number of recent outputs whose samples are kept, for rules that look at
             how much the outputs vary.
         seed: seed of the jitter.
+
+    Attributes:
+        planned_steps: how many steps were asked for.
+        place: which of how many members this is, counted from 1; for displays.
     """
 
     def __init__(
@@ -125,6 +129,7 @@ class PriorModel(keras.Model):
         self._sampled = np.random.default_rng(0).permutation(size)[:SAMPLES]
         self.recent = _variable(np.zeros((window, len(self._sampled))), "recent")
         self.planned_steps = 0
+        self.place = (1, 1)
         self.jitter_seed = keras.random.SeedGenerator(seed)
         self.built = True
 

@@ -30,8 +30,9 @@ from keras_dip.member import Member, Plan, finisher, seeds_of, to_picture
 from keras_dip.models.copies import mean_of, policy_of
 from keras_dip.precision import policy_for
 from keras_dip.progress import PlainDisplay, ProgressCallback
-from keras_dip.restoration import Restoration, Snapshot, Source
+from keras_dip.restoration import Restoration, Source
 from keras_dip.settings import DEFAULT, Settings, resolve, suited
+from keras_dip.snapshots import of_all
 from keras_dip.stopping import NAMES, TimeLimit
 from keras_dip.uncertainty import calibrated_deviation
 
@@ -124,11 +125,6 @@ class DeepImagePrior:
             ),
         )
         self.snapshots = arguments.integer("snapshots", snapshots, 0)
-        if snapshots and self.settings.members > 1:
-            raise ValueError(
-                "Expected snapshots of one member only. "
-                f"Received: snapshots={snapshots} and members={self.settings.members}"
-            )
         self.time_limit = time_limit
         if time_limit is not None:
             self.time_limit = arguments.positive("time_limit", time_limit)
@@ -165,6 +161,8 @@ class DeepImagePrior:
         problem = self.task.prepare(picture)
         if self.settings.unclip:
             problem = self.task.unclip(problem, self.seed)
+        if self.settings.back_projection:
+            problem = self.task.back_project(problem)
         target = arguments.reference_for(reference, problem.shape)
         with arguments.device_scope(self.device):
             return self._fit(problem, kind, target)
@@ -188,9 +186,10 @@ class DeepImagePrior:
             if interrupts.came and stopped_by != "interrupt":
                 stopped_by, reason = "interrupt", "Interrupted while finishing."
 
-            def at(candidate: Candidate) -> tuple[Any, np.ndarray]:
+            def at(candidates: Sequence[Candidate]) -> tuple[Any, np.ndarray]:
                 with arguments.device_scope(self.device):
-                    other = last.network_for(candidate, Interrupts())
+                    pairs = zip(members, candidates, strict=True)
+                    other = mean_of([m.network_for(c, Interrupts()) for m, c in pairs])
                     return other, to_picture(finish(other(z, training=False)))
 
             # Without snapshots nothing needs the optimiser and the rest any more.
@@ -207,10 +206,7 @@ class DeepImagePrior:
                 seconds=time.perf_counter() - start,
                 source=Source(network, last.latent, finish, kind.dtype, keep),
                 uncertainty=self._uncertainty(members, networks, finish, kind),
-                snapshots={
-                    step: Snapshot(candidate, criterion)
-                    for step, (candidate, criterion) in last.snapshots.items()
-                },
+                snapshots=of_all([m.snapshots for m in members]),
             )
         if last.error is not None:
             raise last.error
@@ -253,6 +249,7 @@ class DeepImagePrior:
                 limit = TimeLimit(share, self.time_limit)
             try:
                 member = Member(plan, problem, seeds_of(self.seed, index))
+                member.model.place = (index + 1, self.settings.members)
                 member.fit(self._callbacks(), target, finish, limit)
             except (KeyboardInterrupt, Exception) as raised:
                 if not members:

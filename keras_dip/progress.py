@@ -10,8 +10,8 @@ import keras
 class Display(Protocol):
     """Something that shows progress: a terminal line, plain lines, a widget."""
 
-    def start(self, total_steps: int) -> None:
-        """Begin; `total_steps` is the number of steps planned."""
+    def start(self, total_steps: int, member: int = 1, members: int = 1) -> None:
+        """Begin to count `total_steps`, for the first, second ... of so many fits."""
 
     def update(self, step: int, logs: dict[str, Any]) -> None:
         """Show a report: `loss`, `seconds`, and `psnr` when it is known."""
@@ -39,7 +39,7 @@ class ProgressCallback(keras.callbacks.Callback):
         """Start the display."""
         self._last_report = {}
         self._start = time.perf_counter()
-        self.display.start(self.model.planned_steps)
+        self.display.start(self.model.planned_steps, *self.model.place)
 
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
@@ -68,16 +68,19 @@ class PlainDisplay:
         """Set the stream."""
         self.stream = stream or sys.stderr
         self.total_steps = 0
+        self._member = ""
 
-    def start(self, total_steps: int) -> None:
-        """Remember the total."""
+    def start(self, total_steps: int, member: int = 1, members: int = 1) -> None:
+        """Remember the total, and which member it is if there are several."""
         self.total_steps = total_steps
+        self._member = f"member {member}/{members}  " if members > 1 else ""
 
     def update(self, step: int, logs: dict[str, Any]) -> None:
         """Print step, loss, PSNR when known, and seconds."""
         psnr = f"  psnr {logs['psnr']:.2f} dB" if "psnr" in logs else ""
         print(
-            f"step {step}/{self.total_steps}  loss {logs['loss']:.6f}{psnr}"
+            f"{self._member}step {step}/{self.total_steps}  "
+            f"loss {logs['loss']:.6f}{psnr}"
             f"  {logs['seconds']:.1f} s",
             file=self.stream,
             flush=True,

@@ -14,7 +14,7 @@ from keras_dip.latents import Latent
 class Source:
     """What an ONNX export needs beside the picture.
 
-    `network_at` gives the network of another candidate, and its picture [H, W, C].
+    `network_at` gives the network of other candidates, and its picture [H, W, C].
     """
 
     network: Any
@@ -26,9 +26,12 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """An iterate that was kept: its weights, and what the stopping rule measured."""
+    """An iterate that was kept: weights, and what the stopping rule measured.
 
-    candidate: Any = field(repr=False)
+    `candidates` has one for each member; `criterion` is the mean over them.
+    """
+
+    candidates: Any = field(repr=False)
     criterion: float
 
 
@@ -53,7 +56,8 @@ class Restoration:
         seconds: seconds of the whole fit.
         uncertainty: standard deviation of the error of each pixel as estimated from
             several members, float32 of the shape of `image`; None with one member.
-        snapshots: the iterates that were kept, by step; see `at`.
+        snapshots: the iterates that were kept, by step (of the last member, if
+            several); see `at`.
     """
 
     image: np.ndarray
@@ -80,7 +84,7 @@ class Restoration:
             raise ValueError(f"Expected a step of {kept}. Received: {step!r}")
         if step == self.best_step:
             return self
-        network, image = self.source.network_at(self.snapshots[step].candidate)
+        network, image = self.source.network_at(self.snapshots[step].candidates)
         return replace(
             self,
             image=image[..., 0] if self.image.ndim == 2 else image,

@@ -28,9 +28,10 @@ class Settings:
     share of pixels that is hidden from z at each step of an inpainting, 0 for none; z
     must then begin with the known pixels and the mask; where holes are wide it is left
     out (`suited`). `unclip` draws anew the noise that was cut at black and white
-    (`noise.before_clipping`). `dtype_policy` is that of Keras, or "auto" for what the
-    machine is good at (`precision.policy_for`). `stop` names the rule that ends the
-    fit, one of `stopping.NAMES`; `members` is how many fits are averaged.
+    (`noise.before_clipping`). `back_projection` compares behind the inverse of A, where
+    the task has one (`Task.back_project`). `dtype_policy` is that of Keras, or "auto"
+    for what the machine is good at (`precision.policy_for`). `stop` names the rule
+    that ends the fit, one of `stopping.NAMES`; `members` is how many fits are averaged.
     """
 
     steps: int
@@ -47,6 +48,7 @@ class Settings:
     weight_average: float = 0.0
     hiding: float = 0.0
     unclip: bool = False
+    back_projection: bool = False
     dtype_policy: str = "float32"
     stop: str = "none"
     members: int = 1

@@ -1,12 +1,14 @@
 """Iterates kept on the way, so that the user can choose another than the rule did."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
 from keras_dip.fitting import REPORT_INTERVAL, Candidate
+from keras_dip.restoration import Snapshot
 from keras_dip.stopping import StoppingRule
 
 
@@ -50,3 +52,22 @@ class Snapshots(keras.callbacks.Callback):
             return {}
         others = {c.step: (c, self._criteria.get(c.step, math.nan)) for c in more}
         return dict(sorted({**self.kept, **others}.items()))
+
+
+def of_all(
+    members: Sequence[dict[int, tuple[Candidate, float]]],
+) -> dict[int, Snapshot]:
+    """Return the snapshots of several members by step: one candidate of each.
+
+    At the steps of the last member; of a member that has none there, the one before it.
+    The criterion is the mean.
+    """
+    together = {}
+    for step in members[-1]:
+        kept = [
+            member[max((s for s in member if s <= step), default=min(member))]
+            for member in members
+        ]
+        criterion = float(np.mean([criterion for _, criterion in kept]))
+        together[step] = Snapshot([candidate for candidate, _ in kept], criterion)
+    return together

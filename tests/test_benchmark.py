@@ -105,6 +105,7 @@ def test_ratios_are_those_of_the_figures(monkeypatch):
     monkeypatch.setattr(benchmark, "model_for", lambda preset, *_: preset)
     monkeypatch.setattr(benchmark, "plain_seconds", lambda *_: 3.0)
     monkeypatch.setattr(benchmark, "step_seconds", lambda model, count: costs[model])
+    monkeypatch.setattr(benchmark, "quality", lambda *asked: asked)
     monkeypatch.setattr(benchmark, "regenerate_seconds", lambda size: 0.25)
     monkeypatch.setattr(benchmark, "command_seconds", lambda *arguments: 0.125)
     told = []
@@ -114,6 +115,26 @@ def test_ratios_are_those_of_the_figures(monkeypatch):
     assert [steps["size"] for steps in measured["steps"]] == [32, 64]
     assert measured["steps"][0]["paper_to_preset"] == 4
     assert measured["steps"][0]["plain_to_fused"] == 1.5
+    assert measured["quality"] == (32, None)
     assert measured["help_seconds"] == 0.125
     assert measured["regenerate"] == {"size": 32, "seconds": 0.25}
-    assert len(told) == 7
+    assert len(told) == 8
+
+
+def test_time_to_quality_is_that_of_the_first_report_near_the_best(monkeypatch):
+    clean = benchmark.clean_picture(16).astype("float32")
+
+    def fit(self, noisy, *, reference):
+        np.testing.assert_array_equal(noisy, benchmark.noisy_picture(16))
+        np.testing.assert_array_equal(reference, clean)
+        history = {"psnr": [20, 29.95, 30, 29], "seconds": [1, 2, 3, 4]}
+        history = {name: np.asarray(curve) for name, curve in history.items()}
+        return SimpleNamespace(history=history, image=clean + 0.1, seconds=5.0)
+
+    monkeypatch.setattr(benchmark.DeepImagePrior, "fit", fit)
+
+    reached = benchmark.quality(16)
+
+    assert (reached["seconds_to_quality"], reached["seconds"]) == (2, 5)
+    assert reached["psnr"] == pytest.approx(20, abs=1e-3)
+    assert reached["psnr_before"] == pytest.approx(20.2, abs=0.5)

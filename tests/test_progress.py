@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 
-from keras_dip import fitting
+from keras_dip import DeepImagePrior, Denoise, fitting
 from keras_dip.fitting import PriorModel, forward_macs
 from keras_dip.history import HistoryRecorder
 from keras_dip.models.fused import Adam
@@ -20,8 +20,8 @@ class Notes:
     def __init__(self):
         self.told = []
 
-    def start(self, total_steps):
-        self.told.append(("start", total_steps))
+    def start(self, total_steps, member, members):
+        self.told.append(("start", total_steps, member, members))
 
     def update(self, step, logs):
         self.told.append((step, dict(logs)))
@@ -53,7 +53,7 @@ def test_every_report_reaches_the_display(model, scene):
     notes, history = Notes(), recorder(model, scene(*SIZE, 3))
     model.take_steps(12, [history, ProgressCallback(notes)], interval=5)
     first, *reports, last = notes.told
-    assert (first, last) == (("start", 12), ("stop",))
+    assert (first, last) == (("start", 12, 1, 1), ("stop",))
     assert [step for step, _ in reports] == [5, 10, 12]
     for step, logs in reports:
         assert set(logs) == {"step", "loss", "seconds", "psnr", "ssim"}
@@ -90,3 +90,25 @@ def test_plain_lines():
         "step 50/300  loss 0.012346  1.2 s",
         "step 100/300  loss 0.001000  psnr 27.18 dB  2.0 s",
     ]
+
+
+def test_displays_are_told_which_member_it_is(tiny_network, scene):
+    notes = Notes()
+    DeepImagePrior(
+        Denoise(0.1),
+        network=tiny_network(*SIZE),
+        latent="noise",
+        steps=1,
+        members=2,
+        callbacks=[ProgressCallback(notes)],
+    ).fit(scene(*SIZE, 3))
+    starts = [entry for entry in notes.told if entry[0] == "start"]
+    assert starts == [("start", 1, 1, 2), ("start", 1, 2, 2)]
+
+
+def test_plain_lines_name_the_member_of_several():
+    stream = io.StringIO()
+    display = PlainDisplay(stream)
+    display.start(3, 2, 4)
+    display.update(3, {"loss": 0.5, "seconds": 1.0})
+    assert stream.getvalue().startswith("member 2/4  step 3/3 ")

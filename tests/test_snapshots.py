@@ -10,7 +10,7 @@ import pytest
 from keras_dip import DeepImagePrior, Denoise
 from keras_dip.fitting import REPORT_INTERVAL
 from keras_dip.onnx_io.regenerate import info
-from keras_dip.snapshots import snapshot_steps
+from keras_dip.snapshots import of_all, snapshot_steps
 from keras_dip.stopping import Fission
 
 SIZE = (12, 10)
@@ -169,10 +169,43 @@ def test_snapshots_of_an_average_of_outputs_and_of_a_grey_picture(tiny_network, 
     assert np.std(then - average) < 0.8 * np.std(before - average)
 
 
-def test_several_members_have_no_snapshots():
-    message = r"snapshots of one member.* snapshots=3 and members=2"
-    with pytest.raises(ValueError, match=message):
-        DeepImagePrior(snapshots=3, members=2)
+def test_snapshots_of_several_members_are_their_mean(tiny_network, scene):
+    watch = Watch()
+    restoration = fit(
+        *(tiny_network, scene(*SIZE, 3, noise=0.1), watch),
+        steps=50,
+        stop="none",
+        members=2,
+        snapshots=2,
+    )
+    assert list(restoration.snapshots) == [25, 50]
+    first, second = restoration.snapshots[25].candidates
+    assert [c.step for c in (first, second)] == [25, 25]
+    pairs = zip(first.weights, second.weights, strict=True)
+    assert any((a != b).any() for a, b in pairs)
+    network = restoration.at(25).source.network
+    np.testing.assert_allclose(
+        restoration.at(25).image,
+        np.asarray(network(restoration.z))[0].clip(0, 1),
+        atol=1e-6,
+    )
+    assert np.abs(restoration.at(25).image - restoration.image).max() > 1e-3
+    assert restoration.at(50) is restoration
+
+
+def test_a_member_that_stopped_early_gives_its_last_candidate():
+    def kept(*steps):
+        return {step: (f"{step}", float(step)) for step in steps}
+
+    together = of_all([kept(25, 50), kept(25, 50, 100)])
+
+    assert {s: k.candidates for s, k in together.items()} == {
+        25: ["25", "25"],
+        50: ["50", "50"],
+        100: ["50", "100"],
+    }
+    assert together[100].criterion == 75
+    assert of_all([kept(50), kept(25, 50)])[25].candidates == ["50", "25"]
 
 
 @pytest.mark.parametrize("snapshots", [-1, 2.5, True])

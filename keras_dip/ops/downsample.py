@@ -56,6 +56,21 @@ def downsample(x: Any, factor: int, kernel: str = "lanczos2") -> Any:
     return ops.einsum("oi,nhic->nhoc", columns, x)
 
 
+def whitening(size: int, factor: int, kernel: str, softening: float) -> np.ndarray:
+    """Return (A A^T)^(-1/2) for the downsampling A of one side of `size` pixels.
+
+    Its largest eigenvalue is scaled to 1 and `softening` added to all.
+
+    Returns:
+        float32, square, of side ceil(size / factor).
+    """
+    matrix = _matrix(size, factor, kernel).astype("float64")
+    values, vectors = np.linalg.eigh(matrix @ matrix.T)
+    root = np.sqrt(values / values[-1] + softening)
+    whitened: np.ndarray = (vectors / root) @ vectors.T
+    return whitened.astype("float32")
+
+
 @lru_cache
 def _matrix(size: int, factor: int, kernel: str) -> np.ndarray:
     """Return the float32 matrix [ceil(size / factor), size] that filters one side."""

@@ -119,6 +119,15 @@ class Task:
         del seed
         return problem
 
+    def back_project(self, problem: Problem) -> Problem:
+        """Return the problem with a data term that weighs all of what A kept alike.
+
+        That is |A^+ (A x - x0)|^2 with a softened pseudo-inverse A^+, instead of
+        |A x - x0|^2: what A weakens would else be fitted late (Zukerman, Tirer and
+        Giryes, "BP-DIP: A Backprojection Based Deep Image Prior", EUSIPCO 2020).
+        """
+        return problem
+
     def restored_shape(self, observed_shape: tuple[int, ...]) -> tuple[int, int, int]:
         """Return (height, width, channels) of the restored picture."""
         height, width, channels = observed_shape

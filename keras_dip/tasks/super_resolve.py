@@ -1,10 +1,18 @@
 """Super-resolution: A is a low-pass filter and subsampling by an integer factor."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from keras_dip.tasks.base import CHEAP_DECODER, Declaration, Option, Task
+from keras_dip.tasks.base import (
+    CHEAP_DECODER,
+    Arrays,
+    Declaration,
+    Option,
+    Problem,
+    Task,
+)
 
 _FAST: dict[str, Any] = {
     "network_options": {
@@ -18,6 +26,7 @@ _FAST: dict[str, Any] = {
     "steps": 1000,
     "jitter": 0.03,
     "weight_average": 0.99,
+    "back_projection": True,
     "dtype_policy": "auto",
     "stop": "auto",
 }
@@ -35,6 +44,9 @@ DECLARATION = Declaration(
         "paper": {"steps": 2000, "jitter": 0.03},
     },
 )
+
+SOFTENING = 0.02
+"""Of the pseudo-inverse, as a share of the largest eigenvalue of A A^T on one side."""
 
 LARGE_FACTOR = 8
 """From this factor on, `paper` runs longer and jitters more, as published for x8."""
@@ -68,6 +80,21 @@ class SuperResolve(Task):
             return {**settings, "steps": 4000, "jitter": 0.05}
         return settings
 
+    def back_project(self, problem: Problem) -> Problem:
+        """Return the problem with the whitening of A's rows and of its columns.
+
+        A is a matrix on each side, so that |A^+ r|^2 = |W_rows r W_columns^T|^2 with
+        W = (A A^T)^(-1/2).
+        """
+        from keras_dip.ops.downsample import whitening
+
+        rows, columns = (
+            whitening(side, self.factor, "lanczos2", SOFTENING)
+            for side in problem.shape[:2]
+        )
+        added = {"rows": rows[None, :, :, None], "columns": columns[None, :, :, None]}
+        return replace(problem, observed={**problem.observed, **added})
+
     def restored_shape(self, observed_shape: tuple[int, ...]) -> tuple[int, int, int]:
         """Return the observed shape with both sides multiplied by the factor."""
         height, width, channels = observed_shape
@@ -87,6 +114,17 @@ class SuperResolve(Task):
         from keras_dip.ops.downsample import downsample
 
         return downsample(x, self.factor, "lanczos2")
+
+    def data_term(self, x: Any, observed: Arrays) -> Any:
+        """Return the mean squared error, back-projected where that was prepared."""
+        from keras import ops
+
+        error = self.degrade(x) - observed["picture"]
+        if "rows" in observed:
+            rows, columns = (observed[name][0, ..., 0] for name in ("rows", "columns"))
+            error = ops.einsum("oh,nhwc->nowc", rows, error)
+            error = ops.einsum("ow,nhwc->nhoc", columns, error)
+        return ops.mean(ops.square(error))
 
     def settings(self) -> dict[str, Any]:
         """Return the task's own arguments, for records."""

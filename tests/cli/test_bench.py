@@ -18,6 +18,13 @@ MEASURED = {
         }
         for size in (32, 64)
     ],
+    "quality": {
+        "size": 32,
+        "psnr_before": 20.5,
+        "psnr": 33.25,
+        "seconds": 21.0,
+        "seconds_to_quality": 14.5,
+    },
     "help_seconds": 0.21,
     "regenerate": {"size": 32, "seconds": 0.9},
 }
@@ -52,6 +59,11 @@ def test_figures_and_ratios_are_printed(cli, measure):
         "fast 250.0 ms",
         "paper 1500.0 ms = fast x 6.00",
         "paper, plain Keras 1800.0 ms = paper x 1.20",
+    ]
+    assert [" ".join(line.split()) for line in ran.out.decode().splitlines()[9:12]] == [
+        "32x32 pixels, a fit of the default preset from 20.50 to 33.25 dB:",
+        "within 0.1 dB of it 14500.0 ms",
+        "whole 21000.0 ms",
     ]
     assert ran.out.decode().splitlines()[-1].split() == [
         "regenerate", "32x32", "900.0", "ms",

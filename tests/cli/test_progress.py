@@ -93,6 +93,12 @@ def test_plain_lines_of_a_further_member_begin_anew(capsys):
     assert shown == ["denoise: step 1/3", "denoise: step 3/3"] * 2
 
 
+def test_the_member_is_named_where_there_are_several():
+    report = {"loss": 1.0, "seconds": 1.0}
+    assert Status(3, 2, 4).words(1, report).startswith("member 2/4  step 1/3  loss")
+    assert Status(3).words(1, report).startswith("step 1/3  loss")
+
+
 def test_a_further_member_of_one_report_is_told_too(capsys):
     with PlainLines(Messages(), "denoise") as display:
         for _ in range(2):

@@ -182,7 +182,6 @@ def test_alpha_is_carried(cli, prior, picture, pixels):
         (*DENOISE, "--uncertainty", "sd.npy", "--members", "1"),
         (*DENOISE, "--uncertainty", "-", "--members", "2"),
         (*DENOISE, "--uncertainty", "./out.png", "--members", "2"),
-        (*DENOISE, "--snapshots", "along", "--members", "2"),
         (*DENOISE, "--onnx", "-"),
         (*DENOISE, "-q", "-v"),
         ("denoise", "-", "-o", "out.png", "--reference", "-"),

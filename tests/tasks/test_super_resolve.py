@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from keras_dip.ops.downsample import downsample
+from keras_dip.settings import resolve
+from keras_dip.tasks import super_resolve
 from keras_dip.tasks.super_resolve import SuperResolve
 
 
@@ -36,6 +38,38 @@ def test_data_term_and_finish(picture):
     assert loss.shape == ()
     assert loss == pytest.approx(0.01, rel=1e-4)
     assert task.finish(x, observed) is x
+
+
+def test_back_projection_weighs_all_that_downsampling_kept_alike(picture):
+    task, softening = SuperResolve(4), super_resolve.SOFTENING
+    problem = task.back_project(task.prepare(picture(7, 9, 3)))
+    x = picture(1, 28, 36, 3)
+    loss = keras.ops.convert_to_numpy(task.data_term(x, problem.observed))
+    # An independent way: the pseudo-inverse of the matrix of A, one channel at a time.
+    sides = []
+    for side, small in ((28, 7), (36, 9)):
+        identity = np.eye(side, dtype="float32").reshape(1, side, side, 1)
+        a = np.zeros((small, side))
+        for column in range(side):
+            line = np.repeat(
+                identity[:, column : column + 1].reshape(1, -1, 1, 1), 4, 2
+            )
+            a[:, column] = keras.ops.convert_to_numpy(task.degrade(line))[0, :, 0, 0]
+        square = a @ a.T
+        scale = np.linalg.norm(square, 2)
+        sides.append(np.linalg.inv(square / scale + softening * np.eye(small)))
+    error = keras.ops.convert_to_numpy(task.degrade(x)) - problem.observed["picture"]
+    error = error[0].astype("float64")
+    expected = np.einsum("hwc,hi,wj,ijc->", error, *sides, error) / error.size
+    assert loss == pytest.approx(expected, rel=1e-4)
+    # Without it, and as published, plain squares.
+    plain = task.data_term(x, task.prepare(picture(7, 9, 3)).observed)
+    assert keras.ops.convert_to_numpy(plain) == pytest.approx(np.mean(error**2))
+
+
+def test_only_the_published_settings_compare_without_it():
+    assert resolve(SuperResolve(4), "fast").back_projection
+    assert not resolve(SuperResolve(4), "paper").back_projection
 
 
 def test_the_first_guess_is_a_bicubic_enlargement_in_range():
