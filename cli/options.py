@@ -25,7 +25,29 @@ STOPS = (
     "none",
 )
 PICTURE = click.Path(allow_dash=True)
+FILES_READ = ("mask", "picture")
+"""Types of a task's option that are files to read."""
 FILE = click.Path()
+
+
+class Numbers(click.ParamType[tuple[float, ...]]):
+    """Finite numbers with commas between them."""
+
+    name = "A,B"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        """Return the numbers."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = tuple(float(part) for part in value.split(","))
+        except ValueError:
+            numbers = (math.nan,)
+        if not all(map(math.isfinite, numbers)):
+            self.fail(f"Expected numbers, as in 15,30. Received: {value!r}.")
+        return numbers
 
 
 def verb_options() -> list[click.Parameter]:
@@ -248,6 +270,9 @@ def _task_option(option: Option) -> click.Option:
         "levels": click.FloatRange(min=0, min_open=True, max=GREY_LEVELS),
         "mask": PICTURE,
         "choice": click.Choice(option.choices),
+        "text": click.STRING,
+        "picture": PICTURE,
+        "numbers": Numbers(),
     }
     # click takes a default of None as a value, and then asks for nothing.
     default = {} if option.default is None else {"default": option.default}
@@ -255,7 +280,7 @@ def _task_option(option: Option) -> click.Option:
         [flag],
         type=kind[option.type],
         callback=_finite if option.type == "levels" else None,
-        metavar="FILE" if option.type == "mask" else None,
+        metavar="FILE" if option.type in FILES_READ else None,
         required=option.required,
         help=option.help,
         **default,

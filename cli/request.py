@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from keras_dip.cli.folders import check_folder
+from keras_dip.cli.options import FILES_READ
 from keras_dip.cli.uncertainty import check_uncertainty
 from keras_dip.tasks import Declaration
 
@@ -37,12 +38,12 @@ class Request:
     @property
     def inputs(self) -> list[str]:
         """The files that are read."""
-        masks = [
+        read = [
             self.task_options.get(option.name)
             for option in self.declaration.options
-            if option.type == "mask"
+            if option.type in FILES_READ
         ]
-        return [path for path in (self.source, *masks, self.reference) if path]
+        return [path for path in (self.source, *read, self.reference) if path]
 
     @property
     def outputs(self) -> list[str]:

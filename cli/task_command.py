@@ -170,6 +170,8 @@ def _task_arguments(
     request: Request, shape: tuple[int, ...], info: ImageInfo
 ) -> dict[str, Any]:
     """Return the task's arguments in its own units."""
+    from keras_dip import images
+
     arguments = {}
     for option in request.declaration.options:
         value = request.task_options[option.name]
@@ -177,6 +179,8 @@ def _task_arguments(
             _check_holes(option.name, info)
         elif option.type == "mask":
             arguments[option.name] = _read_mask(value, shape)
+        elif option.type == "picture" and value is not None:
+            arguments[option.name] = images.read(value)[0]
         elif value is not None:
             arguments[option.name] = options.to_python(option, value)
     return arguments

@@ -50,9 +50,16 @@ def presets() -> dict[str, list[str]]:
 
 def __getattr__(name: str) -> Any:
     """Import the module that a public name lives in when it is first asked for."""
-    if name not in _HOME_OF:
+    home = _HOME_OF.get(name)
+    if home is None and not name.startswith("_"):
+        tasks = import_module("keras_dip.tasks")
+        classes = {tasks.declaration(n).class_name: n for n in tasks.names()}
+        if name in classes:
+            globals()[name] = value = tasks.get(classes[name])
+            return value
+    if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOME_OF[name]), name)
+    value = getattr(import_module(home), name)
     globals()[name] = value
     return value
 

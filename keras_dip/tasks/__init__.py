@@ -1,22 +1,18 @@
-"""The restoration tasks, one file each, loaded only when they are asked for."""
+"""The restoration tasks: a file of this folder that has a DECLARATION is one."""
 
 import importlib
+import pkgutil
+from functools import cache
 from typing import Any
 
 from keras_dip.tasks.base import Declaration, Option, Problem, Task
 
 __all__ = ["Declaration", "Option", "Problem", "Task", "declaration", "get", "names"]
 
-_MODULES = {
-    "denoise": "keras_dip.tasks.denoise",
-    "super_resolve": "keras_dip.tasks.super_resolve",
-    "inpaint": "keras_dip.tasks.inpaint",
-}
-
 
 def names() -> list[str]:
     """Return the names of all tasks."""
-    return list(_MODULES)
+    return list(_modules())
 
 
 def declaration(name: str) -> Declaration:
@@ -39,9 +35,20 @@ def get(name: str) -> type[Task]:
     return task_class
 
 
+@cache
+def _modules() -> dict[str, Any]:
+    """Return the modules of this folder that declare a task, by the task's name."""
+    found = [
+        importlib.import_module(f"{__name__}.{module.name}")
+        for module in pkgutil.iter_modules(__path__)
+    ]
+    return {m.DECLARATION.name: m for m in found if hasattr(m, "DECLARATION")}
+
+
 def _module(name: str) -> Any:
-    if name not in _MODULES:
+    modules = _modules()
+    if name not in modules:
         raise ValueError(
-            f"Expected the name of a task: {', '.join(_MODULES)}. Received: {name!r}"
+            f"Expected the name of a task: {', '.join(modules)}. Received: {name!r}"
         )
-    return importlib.import_module(_MODULES[name])
+    return modules[name]

@@ -20,7 +20,9 @@ CHEAP_DECODER: dict[str, Any] = {
 }
 """Network options of the `fast` presets: cheaper, and no worse where measured."""
 
-OptionType = Literal["int", "float", "flag", "levels", "mask", "choice"]
+OptionType = Literal[
+    "int", "float", "flag", "levels", "mask", "choice", "text", "picture", "numbers"
+]
 Arrays = dict[str, Any]
 
 
@@ -30,7 +32,9 @@ class Option:
 
     Type "levels" is given in 8-bit grey levels on the command line and reaches Python
     divided by 255; "mask" is a picture file there and an array in Python; "choice" is
-    one of `choices`.
+    one of `choices`; "picture" is a picture file there and an array [h, w, c] in [0, 1]
+    in Python; "numbers" are numbers with commas between them there ("15,30"), a tuple
+    in Python.
     """
 
     name: str

@@ -8,6 +8,7 @@ from importlib.metadata import version
 import pytest
 
 import keras_dip
+from keras_dip import tasks
 
 HEAVY = ("tensorflow", "keras", "tf2onnx")
 SHOW_HEAVY = f"import sys; print([m for m in {HEAVY} if m in sys.modules])"
@@ -50,9 +51,7 @@ def test_a_network_loads_keras(tmp_path):
     [
         ["--help"],
         ["--version"],
-        ["denoise", "--help"],
-        ["super-resolve", "--help"],
-        ["inpaint", "--help"],
+        *([name.replace("_", "-"), "--help"] for name in tasks.names()),
         ["regenerate", "--help"],
         ["info", "--help"],
         ["demo", "--help"],
