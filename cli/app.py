@@ -26,23 +26,19 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """List the tasks, then the other verbs, in the order of the help page."""
-        return [_verb(name) for name in tasks.names()] + list(_VERBS)
+        return [*tasks.verbs(), *_VERBS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Make the command of a task, or load that of another verb."""
         if cmd_name in _VERBS:
             command: click.Command = import_module(_VERBS[cmd_name]).command
             return command
-        for name in tasks.names():
-            if _verb(name) == cmd_name:
-                from keras_dip.cli.task_command import make_command
+        name = tasks.verbs().get(cmd_name)
+        if name is None:
+            return None
+        from keras_dip.cli.task_command import make_command
 
-                return make_command(tasks.declaration(name), cmd_name)
-        return None
-
-
-def _verb(task_name: str) -> str:
-    return task_name.replace("_", "-")
+        return make_command(tasks.declaration(name), cmd_name)
 
 
 def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from keras_dip.restoration import Restoration
 
 
+PRIORS = {"total_variation": "TotalVariation", "tikhonov": "Tikhonov"}
+"""Classes of the explicit priors, by the names of their options."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """The best picture of a fit, and what ended the fit early if something broke."""
@@ -65,6 +69,9 @@ def fit(
             from keras_dip.progress import ProgressCallback
 
         given = {name: value for name, value in settings.items() if value is not None}
+        priors = {name: given.pop(name) for name in PRIORS if name in given}
+        if priors:
+            given["regularizer"] = _regularizers(priors)
         try:
             progress = ProgressCallback(display, every_call=True)
             prior = DeepImagePrior(task, callbacks=[progress], **given)
@@ -78,6 +85,13 @@ def fit(
             if isinstance(error, ValueError):  # the picture or reference was refused
                 raise KerasDipError(str(error)) from error
             raise
+
+
+def _regularizers(weights: dict[str, float]) -> list[Any]:
+    """Return explicit priors by the names of their options."""
+    from keras_dip import regularizers
+
+    return [getattr(regularizers, PRIORS[name])(w) for name, w in weights.items()]
 
 
 @contextlib.contextmanager

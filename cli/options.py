@@ -181,6 +181,7 @@ def fit_options(presets: Iterable[str]) -> list[click.Parameter]:
             type=click.Choice(["skip", "hourglass"]),
             help="Shape of the network. [default: as the preset says]",
         ),
+        *_prior_options(),
         click.Option(
             ["--blend"],
             type=click.FloatRange(min=0, max=1),
@@ -197,6 +198,23 @@ def fit_options(presets: Iterable[str]) -> list[click.Parameter]:
         ),
         force_option(),
         *verb_options(),
+    ]
+
+
+def _prior_options() -> list[click.Parameter]:
+    """Return the options for explicit priors."""
+    return [
+        click.Option(
+            [f"--{name}"],
+            type=click.FloatRange(min=0, min_open=True),
+            callback=_finite,
+            metavar="WEIGHT",
+            help=f"Also penalise {what}, with this weight.",
+        )
+        for name, what in (
+            ("total-variation", "differences of neighbouring pixels (0.01 is strong)"),
+            ("tikhonov", "their squares, which blurs edges too (1 is strong)"),
+        )
     ]
 
 
@@ -273,6 +291,7 @@ def _task_option(option: Option) -> click.Option:
         "text": click.STRING,
         "picture": PICTURE,
         "numbers": Numbers(),
+        "degradation": FILE,
     }
     # click takes a default of None as a value, and then asks for nothing.
     default = {} if option.default is None else {"default": option.default}
@@ -280,7 +299,7 @@ def _task_option(option: Option) -> click.Option:
         [flag],
         type=kind[option.type],
         callback=_finite if option.type == "levels" else None,
-        metavar="FILE" if option.type in FILES_READ else None,
+        metavar="FILE" if option.type in (*FILES_READ, "degradation") else None,
         required=option.required,
         help=option.help,
         **default,

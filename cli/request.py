@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from keras_dip.cli.degradation_file import files_in
 from keras_dip.cli.folders import check_folder
 from keras_dip.cli.options import FILES_READ
 from keras_dip.cli.uncertainty import check_uncertainty
@@ -43,6 +44,10 @@ class Request:
             for option in self.declaration.options
             if option.type in FILES_READ
         ]
+        for option in self.declaration.options:
+            if option.type == "degradation":
+                file = self.task_options[option.name]
+                read += [file, *files_in(file)]
         return [path for path in (self.source, *read, self.reference) if path]
 
     @property

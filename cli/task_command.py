@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from keras_dip.cli import FAILED, INTERRUPTED, options
+from keras_dip.cli.degradation_file import read_degradations
 from keras_dip.cli.messages import Messages
 from keras_dip.cli.request import Request, check_outputs, check_sizes, check_usage
 from keras_dip.cli.snapshots import COUNT, write_snapshots
@@ -172,13 +173,16 @@ def _task_arguments(
     """Return the task's arguments in its own units."""
     from keras_dip import images
 
-    arguments = {}
+    arguments: dict[str, Any] = {}
     for option in request.declaration.options:
         value = request.task_options[option.name]
         if option.type == "mask" and value is None:
-            _check_holes(option.name, info)
+            if not request.task_options.get(f"{option.name}_color"):
+                _check_holes(option.name, info)
         elif option.type == "mask":
             arguments[option.name] = _read_mask(value, shape)
+        elif option.type == "degradation":
+            arguments[option.name] = read_degradations(value)
         elif option.type == "picture" and value is not None:
             arguments[option.name] = images.read(value)[0]
         elif value is not None:

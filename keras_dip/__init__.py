@@ -13,8 +13,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from keras_dip.prior import DeepImagePrior as DeepImagePrior
     from keras_dip.restoration import Restoration as Restoration
+    from keras_dip.tasks.compose import Compose as Compose
     from keras_dip.tasks.denoise import Denoise as Denoise
+    from keras_dip.tasks.enhance import Enhance as Enhance
+    from keras_dip.tasks.flash import FlashNoFlash as FlashNoFlash
     from keras_dip.tasks.inpaint import Inpaint as Inpaint
+    from keras_dip.tasks.operator import Operator as Operator
+    from keras_dip.tasks.reconstruct import Reconstruct as Reconstruct
     from keras_dip.tasks.super_resolve import SuperResolve as SuperResolve
 
 __version__ = "0.1.0"

@@ -48,6 +48,22 @@ def check_network(network: Any) -> None:
         )
 
 
+def regularizers(given: Any) -> tuple[Any, ...]:
+    """Return one explicit prior or several as a tuple.
+
+    Raises:
+        ValueError: if one of them cannot be called.
+    """
+    several = tuple(given) if isinstance(given, (list, tuple)) else (given,)
+    for one in several:
+        if not callable(one):
+            raise ValueError(
+                "Expected regularizer as a function of a picture, or several of them. "
+                f"Received: {one!r}"
+            )
+    return several
+
+
 def check_device(device: Any) -> None:
     """Raise ValueError unless it is None, "cpu" or "gpu"."""
     if device not in DEVICES:

@@ -158,7 +158,13 @@ class PriorModel(keras.Model):
             output = self.network(z, training=True)
             loss = self.data_term(output, observed)
             scaled_loss = self.optimizer.scale_loss(loss)
-        self.optimizer.apply(tape.gradient(scaled_loss, weights), weights)
+        gradients = tape.gradient(scaled_loss, weights)
+        if all(gradient is None for gradient in gradients):
+            raise ValueError(
+                "Expected a degradation and a data term that are differentiable. "
+                "Received: a loss without a gradient"
+            )
+        self.optimizer.apply(gradients, weights)
         self._add_to_averages(output)
         # What is hidden varies, and the error there with it.
         past = 0.9 if self.hiding else 0.0

@@ -28,6 +28,7 @@ from keras_dip.latents import (
 from keras_dip.models.copies import copy_for, in_float32
 from keras_dip.models.fused import Adam, write_statistics
 from keras_dip.recovery import ATTEMPTS, Recovery
+from keras_dip.regularizers import Regularizer
 from keras_dip.settings import Settings
 from keras_dip.snapshots import Snapshots
 from keras_dip.stopping import TimeLimit, rule_for
@@ -38,7 +39,7 @@ class Plan:
     """What a member is made from, whatever the picture.
 
     `network` is a model of the user's, or None for the settings'; `latent` a picture
-    [1, h, w, c] that the user wants as z, or None.
+    [1, h, w, c] that the user wants as z, or None; `regularizers` are explicit priors.
     """
 
     task: tasks.Task
@@ -47,6 +48,12 @@ class Plan:
     latent: np.ndarray | None = None
     jit_compile: bool = False
     snapshots: int = 0
+    regularizers: tuple[Regularizer, ...] = ()
+
+    def energy(self, x: Any, observed: dict[str, Any]) -> Any:
+        """Return what is minimised: the data term and the explicit priors of x."""
+        penalties = [penalty(x) for penalty in self.regularizers]
+        return sum(penalties, start=self.task.data_term(x, observed))
 
 
 @dataclass(frozen=True)
@@ -116,10 +123,10 @@ class Member:
             rng = np.random.default_rng(seeds.held_back)
             seen = self.rule.hold_back(problem, rng)
             if seen is not problem and self.latent.contains_picture:
-                z = with_picture(z, plan.task.z_picture(seen.observed))
+                z = with_picture(z, _given(plan, seen))
         self.model = PriorModel(
             self.network,
-            plan.task.data_term,
+            plan.energy,
             z,
             seen.observed,
             jitter=settings.jitter,
@@ -277,7 +284,8 @@ def _given(plan: Plan, problem: tasks.Problem) -> np.ndarray:
     """Return the picture that z may be made from, [1, h, w, c]."""
     if plan.latent is not None:
         return plan.latent
-    return plan.task.z_picture(problem.observed)
+    alone = plan.settings.latent == "picture"
+    return plan.task.z_picture(problem.observed, alone=alone)
 
 
 def _latent(

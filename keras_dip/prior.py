@@ -73,6 +73,9 @@ class DeepImagePrior:
             the preset's; "auto" is mixed_bfloat16 where the processor or the GPU has
             units for it, as it is with "fast" and "best". A Keras model as network
             keeps its own. The finished network is float32.
+        regularizer: an explicit prior R(x) that is added to the data term, or several:
+            `keras_dip.regularizers.TotalVariation(weight)`, `Tikhonov(weight)` or any
+            function of keras.ops from a picture [1, H, W, C] to a scalar.
         jit_compile: whether to compile the train step with XLA.
 
     Raises:
@@ -98,6 +101,7 @@ class DeepImagePrior:
         device: str | None = None,
         latent: Any = None,
         dtype_policy: str | None = None,
+        regularizer: Any = (),
         jit_compile: bool = False,
     ) -> None:
         """Check the arguments; nothing heavy happens before `fit`."""
@@ -137,6 +141,7 @@ class DeepImagePrior:
         self.callbacks = list(callbacks)
         self.verbose = verbose
         self.device = device
+        self.regularizers = arguments.regularizers(regularizer)
         self.jit_compile = jit_compile
         self.restoration: Restoration | None = None
 
@@ -232,6 +237,7 @@ class DeepImagePrior:
             latent=None if self._latent is None else self._latent[np.newaxis],
             jit_compile=self.jit_compile,
             snapshots=self.snapshots,
+            regularizers=self.regularizers,
         )
         members: list[Member] = []
         for index in range(self.settings.members):
@@ -340,6 +346,7 @@ class DeepImagePrior:
             "crop": [(a - b) // 2 for a, b in zip(z_size, problem.shape, strict=False)],
             "time_limit": self.time_limit,
             "snapshots": self.snapshots,
+            "regularizers": [repr(r) for r in self.regularizers],
             "jit_compile": self.jit_compile,
             "device": self.device,
             "versions": {

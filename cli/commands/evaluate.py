@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from keras_dip.degradations import Degradation
     from keras_dip.evaluation import Pair
 
-TASKS = [name.replace("_", "-") for name in tasks.names()]
+TASKS = ["denoise", "inpaint", "super-resolve"]
+"""Those for which a folder's pictures or --degrade make the damage."""
+
 NOISES = next(
     o for o in tasks.declaration("denoise").options if o.name == "noise"
 ).choices

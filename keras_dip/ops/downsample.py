@@ -1,14 +1,17 @@
-"""Downsampling by an integer factor with a windowed-sinc (Lanczos) kernel.
+"""Downsampling by an integer factor behind a low-pass filter.
 
-The kernel of support a, stretched by the factor t, is sampled at the offsets of the
-fine pixels from the centre of a coarse pixel, in units of coarse pixels,
+The filter is a kernel k(d) of support a, d in units of coarse pixels, sampled at the
+offsets of the fine pixels from the centre of a coarse pixel, taken as an outer product
+and normalised to a sum of one:
 
-    k(d) = a sin(pi d) sin(pi d / a) / (pi d)^2,   |d| < a,   k(0) = 1,
+- "lanczos2" and "lanczos3": a sin(pi d) sin(pi d / a) / (pi d)^2, |d| < a, k(0) = 1;
+- "bicubic": Keys' cubic with the parameter -1/2 (IEEE TASSP 1981), a = 2;
+- "box": the mean of the fine pixels inside, a = 1/2;
+- "gauss": a Gaussian with a standard deviation of half a coarse pixel, cut at a = 2.
 
-taken as an outer product and normalised to a sum of one. For an even factor the centre
-of a coarse pixel lies between two fine pixels (side 2at, the kernel of the reference);
-for an odd factor it lies on one, so that the kernel has side 2at - 1. Either way a
-coarse pixel sits exactly in the middle of its t x t block. Borders repeat the edge.
+For an even factor the centre of a coarse pixel lies between two fine pixels, for an odd
+factor on one. Either way a coarse pixel sits exactly in the middle of its t x t block.
+Borders repeat the edge.
 """
 
 from functools import lru_cache
@@ -16,28 +19,50 @@ from typing import Any
 
 import numpy as np
 
-_SUPPORT = {"lanczos2": 2, "lanczos3": 3}
+KERNELS = ("lanczos2", "lanczos3", "bicubic", "box", "gauss")
+
+_SUPPORT = {"lanczos2": 2.0, "lanczos3": 3.0, "bicubic": 2.0, "box": 0.5, "gauss": 2.0}
+GAUSS_DEVIATION = 0.5
+
+
+def check_kernel(kernel: Any) -> None:
+    """Raise ValueError unless there is such a kernel."""
+    if kernel not in KERNELS:
+        raise ValueError(
+            f"Expected a kernel of {', '.join(KERNELS)}. Received: {kernel!r}"
+        )
 
 
 @lru_cache
 def _profile(factor: int, kernel: str) -> np.ndarray:
     """Return the separable profile of the kernel, float64, summing to one."""
-    if kernel not in _SUPPORT:
-        raise ValueError(
-            f"Expected a kernel of {', '.join(_SUPPORT)}. Received: {kernel!r}"
-        )
+    check_kernel(kernel)
     support = _SUPPORT[kernel]
-    side = 2 * support * factor - factor % 2
-    distance = (np.arange(side) - (side - 1) / 2) / factor
-    profile = np.sinc(distance) * np.sinc(distance / support)
+    side = round(2 * support * factor)
+    side -= (side - factor) % 2  # a pixel in the middle if the factor is odd
+    distance = np.abs(np.arange(side) - (side - 1) / 2) / factor
+    profile = _weights(kernel, distance)
     return profile / profile.sum()
 
 
-def lanczos_kernel(factor: int, kernel: str = "lanczos2") -> np.ndarray:
+def _weights(kernel: str, distance: np.ndarray) -> np.ndarray:
+    """Return k at such distances, in coarse pixels, all within the support."""
+    if kernel == "box":
+        return np.ones_like(distance)
+    if kernel == "gauss":
+        return np.exp(-((distance / GAUSS_DEVIATION) ** 2) / 2)
+    if kernel == "bicubic":
+        near = 1.5 * distance**3 - 2.5 * distance**2 + 1
+        far = -0.5 * distance**3 + 2.5 * distance**2 - 4 * distance + 2
+        return np.where(distance < 1, near, far)
+    return np.sinc(distance) * np.sinc(distance / _SUPPORT[kernel])
+
+
+def downsampling_kernel(factor: int, kernel: str = "lanczos2") -> np.ndarray:
     """Return the 2-D kernel, float64 of shape [side, side], summing to one.
 
     Raises:
-        ValueError: if the kernel is neither "lanczos2" nor "lanczos3".
+        ValueError: if there is no such kernel.
     """
     profile = _profile(factor, kernel)
     return np.outer(profile, profile)

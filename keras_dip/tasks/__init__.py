@@ -7,7 +7,16 @@ from typing import Any
 
 from keras_dip.tasks.base import Declaration, Option, Problem, Task
 
-__all__ = ["Declaration", "Option", "Problem", "Task", "declaration", "get", "names"]
+__all__ = [
+    "Declaration",
+    "Option",
+    "Problem",
+    "Task",
+    "declaration",
+    "get",
+    "names",
+    "verbs",
+]
 
 
 def names() -> list[str]:
@@ -23,6 +32,16 @@ def declaration(name: str) -> Declaration:
     """
     found: Declaration = _module(name).DECLARATION
     return found
+
+
+def verbs() -> dict[str, str]:
+    """Return the names of the tasks that the command line has, by their verbs."""
+    declared = {name: declaration(name).verb for name in names()}
+    return {
+        verb or name.replace("_", "-"): name
+        for name, verb in declared.items()
+        if verb is not None
+    }
 
 
 def get(name: str) -> type[Task]:

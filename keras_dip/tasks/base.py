@@ -21,7 +21,16 @@ CHEAP_DECODER: dict[str, Any] = {
 """Network options of the `fast` presets: cheaper, and no worse where measured."""
 
 OptionType = Literal[
-    "int", "float", "flag", "levels", "mask", "choice", "text", "picture", "numbers"
+    "int",
+    "float",
+    "flag",
+    "levels",
+    "mask",
+    "choice",
+    "text",
+    "picture",
+    "numbers",
+    "degradation",
 ]
 Arrays = dict[str, Any]
 
@@ -34,7 +43,7 @@ class Option:
     divided by 255; "mask" is a picture file there and an array in Python; "choice" is
     one of `choices`; "picture" is a picture file there and an array [h, w, c] in [0, 1]
     in Python; "numbers" are numbers with commas between them there ("15,30"), a tuple
-    in Python.
+    in Python; "degradation" is a TOML file there and a list of tasks in Python.
     """
 
     name: str
@@ -47,13 +56,18 @@ class Option:
 
 @dataclass(frozen=True)
 class Declaration:
-    """A task as plain data: name, one-line summary, options and presets."""
+    """A task as plain data: name, one-line summary, options and presets.
+
+    `verb` is what the command line calls it: None for tasks that it cannot offer, ""
+    for the name with dashes.
+    """
 
     name: str
     class_name: str
     summary: str
     options: tuple[Option, ...]
     presets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    verb: str | None = ""
 
 
 @dataclass(frozen=True)
@@ -85,6 +99,15 @@ class Task:
 
     declaration: Declaration
 
+    chains: bool = True
+    """Whether it can be one of several: all it does is in `degrade`, `known`, `penalty`
+    and `prepare_noise`."""
+
+    @property
+    def known(self) -> np.ndarray | None:
+        """The mask of known pixels [h, w, c] that a chain of tasks heeds, or None."""
+        return None
+
     @property
     def name(self) -> str:
         """The task's snake_case name, as `DeepImagePrior(task=...)` takes it."""
@@ -94,6 +117,16 @@ class Task:
     def takes_alpha(self) -> bool:
         """Whether a picture's alpha is handed to `prepare` as its last channel."""
         return False
+
+    @staticmethod
+    def check_known(mask: np.ndarray, shape: tuple[int, ...]) -> None:
+        """Raise ValueError unless a mask suits a picture of shape [h, w, c]."""
+        height, width, channels = shape
+        if mask.shape[:2] != (height, width) or mask.shape[2] not in (1, channels):
+            raise ValueError(
+                f"Expected a mask of {height} x {width} pixels (height x width), for "
+                f"all channels or for each of {channels}. Received: {mask.shape}"
+            )
 
     def preset_settings(self, preset: str) -> dict[str, Any]:
         """Return the settings that `preset` changes for this task.
@@ -141,8 +174,15 @@ class Task:
         """Return a cheap first estimate of the restored picture, [1, H, W, C]."""
         return observed["picture"]
 
-    def z_picture(self, observed: dict[str, np.ndarray]) -> np.ndarray:
-        """Return what a z made from the picture holds, [1, H, W, c]."""
+    def z_picture(
+        self, observed: dict[str, np.ndarray], *, alone: bool = False
+    ) -> np.ndarray:
+        """Return what a z made from the picture holds, [1, H, W, c].
+
+        Args:
+            observed: the arrays of the problem.
+            alone: whether this is all of z (latent "picture"), and no noise follows.
+        """
         return self.initial_picture(observed)
 
     def degrade(self, x: Any) -> Any:
@@ -153,7 +193,17 @@ class Task:
         """Return E(A(x); x0), a scalar: here the mean squared error."""
         from keras import ops
 
-        return ops.mean(ops.square(self.degrade(x) - observed["picture"]))
+        return ops.mean(self.penalty(self.degrade(x) - observed["picture"]))
+
+    def penalty(self, error: Any) -> Any:
+        """Return what an error costs, element by element: here its square."""
+        from keras import ops
+
+        return ops.square(error)
+
+    def prepare_noise(self, picture: np.ndarray) -> float | None:
+        """Return the deviation of the noise that this adds, as `Problem.sigma` has."""
+        return 0.0
 
     def finish(self, x: Any, observed: Arrays) -> Any:
         """Turn the network's output into the restored picture; a part of the ONNX."""

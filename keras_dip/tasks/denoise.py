@@ -176,13 +176,28 @@ class Denoise(Task):
         observed = {**problem.observed, "picture": whole[np.newaxis]}
         return replace(problem, observed=observed)
 
+    @property
+    def chains(self) -> bool:  # type: ignore[override]
+        """Noise with a scale of its own is the end of what can be fitted as it is."""
+        return self.noise not in POWERS
+
+    def prepare_noise(self, picture: np.ndarray) -> float | None:
+        """Return the given or the estimated deviation; None if there is none."""
+        return self.prepare(picture).sigma
+
+    def penalty(self, error: Any) -> Any:
+        """Return the squared error, for impulses the absolute one."""
+        from keras import ops
+
+        return ops.abs(error) if self.noise == IMPULSE else ops.square(error)
+
     def data_term(self, x: Any, observed: Arrays) -> Any:
-        """Return the mean squared error, for impulses the mean absolute one."""
+        """Return the mean penalty, for impulses where nothing is held out."""
         if self.noise != IMPULSE:
             return super().data_term(x, observed)
         from keras import ops
 
-        return ops.mean(ops.abs(x - observed["picture"]) * observed["mask"])
+        return ops.mean(self.penalty(x - observed["picture"]) * observed["mask"])
 
     def finish(self, x: Any, observed: Arrays) -> Any:
         """Bring the output back from the scale on which it was fitted."""

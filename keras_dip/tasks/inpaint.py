@@ -1,5 +1,6 @@
 """Inpainting: A keeps the known pixels of a mask, and the prior fills the rest."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from keras_dip.tasks.base import (
     Problem,
     Task,
 )
+
+COLOUR_TOLERANCE = 8.5
+"""Grey levels of 255 by which a channel may differ from the colour of a mask."""
 
 _HOURGLASS_5 = (0, 0, 0, 0, 0)
 _LIBRARY_CHANNELS = (16, 32, 64, 128, 128, 128)
@@ -43,6 +47,18 @@ DECLARATION = Declaration(
             "mask",
             "Picture of the mask: white = known, black = missing. "
             "Without it, the picture's own alpha is the mask.",
+        ),
+        Option(
+            "mask_color",
+            "text",
+            "Colour that was painted over what is missing, as '#ff00ff'; in place of "
+            "a mask.",
+        ),
+        Option(
+            "invert_mask",
+            "flag",
+            "The mask is white where pixels are missing.",
+            default=False,
         ),
         Option(
             "keep_known",
@@ -99,22 +115,49 @@ class Inpaint(Task):
     is used. `keep_known` pastes the known pixels of the input into the result, where
     the network's output only resembles them.
 
+    `mask_color`, "#rrggbb", stands for a mask: pixels of the picture within 8 grey
+    levels of 255 of it in each channel are missing. `invert_mask` turns the mask
+    round: True (white, or of the colour) is then missing (known).
+
     Raises:
         ValueError: if the mask is not one, has another size than the picture, or no
-            known pixel.
+            known pixel; if there are both a mask and a colour, or it is no colour.
     """
 
     declaration = DECLARATION
 
-    def __init__(self, mask: Any = None, *, keep_known: bool = False) -> None:
-        """Set the mask of known pixels."""
+    def __init__(
+        self,
+        mask: Any = None,
+        *,
+        mask_color: str | None = None,
+        invert_mask: bool = False,
+        keep_known: bool = False,
+    ) -> None:
+        """Set the mask of known pixels, or the colour of the others."""
+        if mask is not None and mask_color is not None:
+            raise ValueError("Expected a mask or a mask_color. Received: both")
         self.mask = None if mask is None else _as_known(mask)
+        self.mask_color = None if mask_color is None else _colour(mask_color)
+        self.invert_mask = bool(invert_mask)
         self.keep_known = bool(keep_known)
 
     @property
     def takes_alpha(self) -> bool:
         """Without a mask of its own the picture's alpha is the mask."""
-        return self.mask is None
+        return self.mask is None and self.mask_color is None
+
+    @property
+    def chains(self) -> bool:  # type: ignore[override]
+        """A mask of its own is needed; alpha or a colour are of the last picture."""
+        return self.mask is not None
+
+    @property
+    def known(self) -> np.ndarray | None:
+        """The mask of known pixels [h, w, c]; None where the picture has to tell."""
+        if self.mask is None:
+            return None
+        return ~self.mask if self.invert_mask else self.mask
 
     def preset_settings(self, preset: str) -> dict[str, Any]:
         """Return the preset's settings; plain `paper` needs a variant here."""
@@ -128,15 +171,14 @@ class Inpaint(Task):
 
     def prepare(self, picture: np.ndarray) -> Problem:
         """Split off or check the mask; missing pixels become 0."""
-        mask = self.mask
+        mask = self.known
         if mask is None:
-            picture, mask = _split_alpha(picture)
-        height, width, channels = picture.shape
-        if mask.shape[:2] != (height, width) or mask.shape[2] not in (1, channels):
-            raise ValueError(
-                f"Expected a mask of {height} x {width} pixels (height x width), for "
-                f"all channels or for each of {channels}. Received: {mask.shape}"
-            )
+            if self.mask_color is not None:
+                mask = _without_colour(picture, self.mask_color)
+            else:
+                picture, mask = _split_alpha(picture)
+            mask = ~mask if self.invert_mask else mask
+        self.check_known(mask, picture.shape)
         if not mask.any():
             raise ValueError(
                 "Expected a mask with known pixels (white). Received: a mask in which "
@@ -153,7 +195,9 @@ class Inpaint(Task):
         mean = picture.sum(axis=(1, 2)) / np.maximum(known.sum(axis=(1, 2)), 1)
         return np.where(known > 0, picture, mean[:, np.newaxis, np.newaxis])
 
-    def z_picture(self, observed: dict[str, np.ndarray]) -> np.ndarray:
+    def z_picture(
+        self, observed: dict[str, np.ndarray], *, alone: bool = False
+    ) -> np.ndarray:
         """Return the known pixels, 0 elsewhere, followed by the mask."""
         return np.concatenate([observed["picture"], observed["mask"]], axis=-1)
 
@@ -172,8 +216,13 @@ class Inpaint(Task):
 
     def settings(self) -> dict[str, Any]:
         """Return the task's own arguments, for records."""
+        colour = self.mask_color
         mask = "alpha" if self.mask is None else "given"
-        return {"mask": mask, "keep_known": self.keep_known}
+        return {
+            "mask": mask if colour is None else "#" + bytes(colour).hex(),
+            "invert_mask": self.invert_mask,
+            "keep_known": self.keep_known,
+        }
 
 
 def _as_known(mask: Any) -> np.ndarray:
@@ -202,6 +251,35 @@ def _as_known(mask: Any) -> np.ndarray:
         highest = np.iinfo(array.dtype).max if is_grey_scale else array.max()
         array = array > (highest / 2 if array.max() > 1 else 0.5)
     return array[..., np.newaxis] if array.ndim == 2 else array
+
+
+def _colour(text: Any) -> tuple[int, int, int]:
+    """Return red, green and blue of "#rrggbb", 0 to 255."""
+    found = re.fullmatch(r"#?([0-9a-fA-F]{6})", text) if isinstance(text, str) else None
+    if found is None:
+        raise ValueError(
+            "Expected mask_color as #rrggbb, two hexadecimal digits each. "
+            f"Received: {text!r}"
+        )
+    red, green, blue = bytes.fromhex(found[1])
+    return red, green, blue
+
+
+def _without_colour(picture: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
+    """Return where a picture is of another colour, booleans [h, w, 1]."""
+    if picture.shape[2] not in (1, 3):
+        raise ValueError(
+            "Expected a grey or colour picture beside mask_color. "
+            f"Received: {picture.shape[2]} channels"
+        )
+    difference = np.abs(picture - np.asarray(colour) / 255)
+    known = np.max(difference, axis=-1, keepdims=True) > COLOUR_TOLERANCE / 255
+    if known.all():
+        raise ValueError(
+            f"Expected pixels of the mask_color #{bytes(colour).hex()} in the picture. "
+            "Received: none"
+        )
+    return known
 
 
 def _split_alpha(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -14,6 +14,8 @@ from keras_dip.tasks.base import (
     Task,
 )
 
+KERNEL = "lanczos2"
+
 _FAST: dict[str, Any] = {
     "network_options": {
         "down_channels": (16, 64, 64, 64, 64),
@@ -37,6 +39,14 @@ DECLARATION = Declaration(
     summary="Enlarge a picture by an integer factor, with detail.",
     options=(
         Option("factor", "int", "How many times larger, 2 or more.", required=True),
+        Option(
+            "kernel",
+            "choice",
+            "The low-pass filter behind which the picture is taken to have been made "
+            "small: 'box' for a camera's binning, 'bicubic' for a program's reduction.",
+            default=KERNEL,
+            choices=("lanczos2", "lanczos3", "bicubic", "box", "gauss"),
+        ),
     ),
     presets={
         "fast": _FAST,
@@ -53,16 +63,25 @@ LARGE_FACTOR = 8
 
 
 class SuperResolve(Task):
-    """Enlarge a picture `factor` times; the loss compares Lanczos2-downsampled output.
+    """Enlarge a picture `factor` times; the loss compares the downsampled output.
+
+    Args:
+        factor: enlargement of each side.
+        kernel: the filter of the downsampling: "lanczos2" (as published), "lanczos3",
+            "bicubic", "box" or "gauss" (see `keras_dip.ops.downsample`).
 
     Raises:
-        ValueError: if factor is not an integer of 2 or more.
+        ValueError: if factor is not an integer of 2 or more, or there is no such
+            kernel.
     """
 
     declaration = DECLARATION
 
-    def __init__(self, factor: int) -> None:
-        """Set the enlargement per side."""
+    def __init__(self, factor: int, *, kernel: str = KERNEL) -> None:
+        """Set the enlargement per side, and the filter."""
+        from keras_dip.ops.downsample import check_kernel
+
+        check_kernel(kernel)
         if (
             isinstance(factor, bool)
             or not isinstance(factor, (int, np.integer))
@@ -71,7 +90,7 @@ class SuperResolve(Task):
             raise ValueError(
                 f"Expected factor as an integer of 2 or more. Received: {factor!r}"
             )
-        self.factor = int(factor)
+        self.factor, self.kernel = int(factor), kernel
 
     def preset_settings(self, preset: str) -> dict[str, Any]:
         """Return the preset's settings; `paper` depends on the factor."""
@@ -89,7 +108,7 @@ class SuperResolve(Task):
         from keras_dip.ops.downsample import whitening
 
         rows, columns = (
-            whitening(side, self.factor, "lanczos2", SOFTENING)
+            whitening(side, self.factor, self.kernel, SOFTENING)
             for side in problem.shape[:2]
         )
         added = {"rows": rows[None, :, :, None], "columns": columns[None, :, :, None]}
@@ -110,10 +129,10 @@ class SuperResolve(Task):
         return np.clip(ops.convert_to_numpy(large), 0.0, 1.0)
 
     def degrade(self, x: Any) -> Any:
-        """Downsample [1, H, W, C] by the factor with the Lanczos2 kernel."""
+        """Downsample [1, H, W, C] by the factor behind the filter."""
         from keras_dip.ops.downsample import downsample
 
-        return downsample(x, self.factor, "lanczos2")
+        return downsample(x, self.factor, self.kernel)
 
     def data_term(self, x: Any, observed: Arrays) -> Any:
         """Return the mean squared error, back-projected where that was prepared."""
@@ -128,4 +147,4 @@ class SuperResolve(Task):
 
     def settings(self) -> dict[str, Any]:
         """Return the task's own arguments, for records."""
-        return {"factor": self.factor, "kernel": "lanczos2"}
+        return {"factor": self.factor, "kernel": self.kernel}

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
-from keras_dip.ops.downsample import downsample, lanczos_kernel
+from keras_dip.ops.downsample import KERNELS, downsample, downsampling_kernel
 
 REFERENCE = np.load(
     Path(__file__).parents[1] / "models" / "parity" / "lanczos_downsampler.npz"
@@ -17,7 +18,7 @@ CASES = sorted(key.removesuffix("/kernel") for key in REFERENCE if "/kernel" in 
 
 sizes = st.integers(1, 40)
 factors = st.integers(2, 9)
-kernels = st.sampled_from(["lanczos2", "lanczos3"])
+kernels = st.sampled_from(KERNELS)
 
 
 def apply(x, factor, kernel="lanczos2"):
@@ -36,7 +37,7 @@ def test_there_are_cases_for_both_kernels():
 @pytest.mark.parametrize("case", CASES)
 def test_the_reference(case):
     kernel, factor = case.split("_x")
-    ours = lanczos_kernel(int(factor), kernel)
+    ours = downsampling_kernel(int(factor), kernel)
     np.testing.assert_allclose(ours, REFERENCE[f"{case}/kernel"], rtol=0, atol=1e-5)
     output = apply(REFERENCE["input"], int(factor), kernel)
     expected = REFERENCE[f"{case}/output"]
@@ -46,16 +47,16 @@ def test_the_reference(case):
 @given(factor=factors, kernel=kernels)
 @settings(deadline=None)
 def test_kernels_are_symmetric_and_sum_to_one(factor, kernel):
-    values = lanczos_kernel(factor, kernel)
-    support = int(kernel[-1])
-    side = 2 * support * factor - factor % 2
+    values = downsampling_kernel(factor, kernel)
+    support = 3 if kernel == "lanczos3" else 2
+    side = factor if kernel == "box" else 2 * support * factor - factor % 2
     assert values.shape == (side, side)
     assert values.sum() == pytest.approx(1)
     np.testing.assert_allclose(values, values.T)
     np.testing.assert_allclose(values, values[::-1, ::-1])
     # A windowed sinc: its largest value in the middle, negative lobes around.
     assert values.max() == values[side // 2, side // 2]
-    assert values.min() < 0
+    assert (values.min() < 0) == (kernel not in ("box", "gauss"))
 
 
 def test_a_kernel_by_hand():
@@ -63,7 +64,7 @@ def test_a_kernel_by_hand():
     d = np.array([-1.75, -1.25, -0.75, -0.25, 0.25, 0.75, 1.25, 1.75])
     profile = 2 * np.sin(np.pi * d) * np.sin(np.pi * d / 2) / (np.pi * d) ** 2
     profile /= profile.sum()
-    np.testing.assert_allclose(lanczos_kernel(2), np.outer(profile, profile))
+    np.testing.assert_allclose(downsampling_kernel(2), np.outer(profile, profile))
 
 
 @given(height=sizes, width=sizes, channels=st.integers(1, 4), factor=factors)
@@ -86,7 +87,7 @@ def test_constant_pictures_stay_constant(height, width, factor, kernel):
 @settings(deadline=None)
 def test_ramps_keep_the_centres_of_their_blocks(factor, kernel):
     # So the small picture lies exactly over the large one, for odd factors too.
-    blocks, reach = 13, int(kernel[-1])
+    blocks, reach = 13, 3
     y, x = np.mgrid[0 : blocks * factor, 0 : blocks * factor].astype("float32")
     output = apply(np.stack([y, x, 2 * y - x], axis=-1)[np.newaxis], factor, kernel)
     centre = np.arange(blocks) * factor + (factor - 1) / 2
@@ -137,6 +138,34 @@ def test_the_precision_of_the_input_is_kept():
     assert downsample(x, 2).dtype == "float16"
 
 
+@pytest.mark.parametrize("factor", [2, 3, 5])
+def test_the_box_is_the_mean_of_a_block(factor):
+    x = np.random.default_rng(1).uniform(size=(1, 4 * factor, 3 * factor, 2))
+    blocks = x.reshape(1, 4, factor, 3, factor, 2).mean(axis=(2, 4))
+    np.testing.assert_allclose(
+        apply(x.astype("float32"), factor, "box"), blocks, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_bicubic_is_that_of_pillow(factor):
+    x = (
+        np.random.default_rng(1)
+        .uniform(size=(12 * factor, 10 * factor))
+        .astype("float32")
+    )
+    small = Image.fromarray(x).resize((10, 12), Image.Resampling.BICUBIC)
+    ours = apply(x[None, ..., None], factor, "bicubic")[0, 2:-2, 2:-2, 0]
+    np.testing.assert_allclose(ours, np.asarray(small)[2:-2, 2:-2], atol=1e-5)
+
+
+def test_the_gaussian_has_half_a_coarse_pixel():
+    profile = downsampling_kernel(9, "gauss").sum(axis=0)
+    distance = (np.arange(len(profile)) - (len(profile) - 1) / 2) / 9
+    deviation = np.sqrt((profile * distance**2).sum())
+    assert deviation == pytest.approx(0.5, rel=0.01)
+
+
 def test_an_unknown_kernel():
-    with pytest.raises(ValueError, match=r"lanczos2, lanczos3\. Received: 'cubic'"):
-        lanczos_kernel(2, "cubic")
+    with pytest.raises(ValueError, match=r"a kernel of lanczos2, .* Received: 'cubic'"):
+        downsampling_kernel(2, "cubic")

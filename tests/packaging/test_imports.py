@@ -51,7 +51,7 @@ def test_a_network_loads_keras(tmp_path):
     [
         ["--help"],
         ["--version"],
-        *([name.replace("_", "-"), "--help"] for name in tasks.names()),
+        *([verb, "--help"] for verb in tasks.verbs()),
         ["regenerate", "--help"],
         ["info", "--help"],
         ["demo", "--help"],

@@ -268,7 +268,7 @@ def test_paper_alone_lists_its_variants():
 @pytest.mark.parametrize(("mask", "source"), [(KNOWN, "given"), (None, "alpha")])
 def test_settings_can_be_recorded(mask, source):
     settings = json.loads(json.dumps(Inpaint(mask, keep_known=True).settings()))
-    assert settings == {"mask": source, "keep_known": True}
+    assert settings == {"mask": source, "invert_mask": False, "keep_known": True}
 
 
 @pytest.mark.parametrize(
@@ -315,3 +315,39 @@ def test_neither_mask_nor_alpha(picture, channels):
     message = rf"Inpaint\(mask\).*Received: a picture of {channels} channel"
     with pytest.raises(ValueError, match=message):
         Inpaint().prepare(picture(3, 4, channels))
+
+
+def test_an_inverted_mask_is_white_where_pixels_are_missing(picture):
+    found = mask_of(Inpaint(~KNOWN, invert_mask=True), picture(3, 4, 3))
+    np.testing.assert_array_equal(found, KNOWN[..., np.newaxis])
+
+
+@pytest.mark.parametrize("colour", ["#ff00ff", "FF00FF"])
+def test_a_colour_painted_over_what_is_missing(picture, colour):
+    painted = picture(3, 4, 3) * np.float32(0.9)
+    painted[~KNOWN] = (1, 0, 1)
+    painted[0, 1] = np.array([250, 5, 255]) / 255  # an editor's rounding
+    task = Inpaint(mask_color=colour)
+    assert not task.takes_alpha
+    problem = task.prepare(painted)
+    np.testing.assert_array_equal(problem.observed["mask"][0, ..., 0], KNOWN)
+    assert problem.observed["picture"][0, 0, 1].max() == 0
+    assert task.settings()["mask"] == "#ff00ff"
+    other = Inpaint(mask_color=colour, invert_mask=True)
+    np.testing.assert_array_equal(mask_of(other, painted)[..., 0], ~KNOWN)
+
+
+@pytest.mark.parametrize("colour", ["#ff00f", "magenta", "#ff00zz", 5, ""])
+def test_what_is_no_colour(colour):
+    with pytest.raises(ValueError, match="Expected mask_color as #rrggbb") as raised:
+        Inpaint(mask_color=colour)
+    assert str(raised.value).endswith(f"Received: {colour!r}")
+
+
+def test_a_colour_that_is_not_there_or_beside_a_mask(picture):
+    with pytest.raises(ValueError, match="mask_color #ff00ff in the picture"):
+        Inpaint(mask_color="#ff00ff").prepare(picture(3, 4, 3) * 0.5)
+    with pytest.raises(ValueError, match="Expected a mask or a mask_color"):
+        Inpaint(KNOWN, mask_color="#ff00ff")
+    with pytest.raises(ValueError, match="Received: 2 channels"):
+        Inpaint(mask_color="#000000").prepare(picture(3, 4, 2))

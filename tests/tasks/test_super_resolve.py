@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_dip.ops.downsample import downsample
+from keras_dip.ops.downsample import KERNELS, downsample
 from keras_dip.settings import resolve
 from keras_dip.tasks import super_resolve
 from keras_dip.tasks.super_resolve import SuperResolve
@@ -28,6 +28,20 @@ def test_degrade_is_the_lanczos2_operator(picture):
     x = picture(1, 16, 12, 3)
     expected = downsample(x, 4, "lanczos2")
     np.testing.assert_array_equal(SuperResolve(4).degrade(x), expected)
+
+
+@pytest.mark.parametrize("kernel", ["lanczos3", "bicubic", "box", "gauss"])
+def test_degrade_is_behind_the_filter_that_was_asked_for(picture, kernel):
+    x, task = picture(1, 16, 12, 3), SuperResolve(4, kernel=kernel)
+    np.testing.assert_array_equal(task.degrade(x), downsample(x, 4, kernel))
+    assert task.settings() == {"factor": 4, "kernel": kernel}
+
+
+def test_the_kernels_offered_are_those_there_are():
+    (option,) = [o for o in SuperResolve.declaration.options if o.name == "kernel"]
+    assert option.choices == KERNELS
+    with pytest.raises(ValueError, match=r"a kernel of .*box.* Received: 'mean'"):
+        SuperResolve(2, kernel="mean")
 
 
 def test_data_term_and_finish(picture):
