@@ -26,7 +26,10 @@ STOPS = (
 )
 PICTURE = click.Path(allow_dash=True)
 FILES_READ = ("mask", "picture")
-"""Types of a task's option that are files to read."""
+"""Types of a task's option that are pictures to read."""
+
+METAVAR_FILE = (*FILES_READ, "degradation", "model")
+"""Those that are files of any kind."""
 FILE = click.Path()
 
 
@@ -183,6 +186,12 @@ def fit_options(presets: Iterable[str]) -> list[click.Parameter]:
         ),
         *_prior_options(),
         click.Option(
+            ["--optimize"],
+            type=click.Choice(["net", "input", "net+input"]),
+            help="What is fitted: the network's weights, its input, or both. "
+            "[default: net]",
+        ),
+        click.Option(
             ["--blend"],
             type=click.FloatRange(min=0, max=1),
             callback=_finite,
@@ -292,6 +301,7 @@ def _task_option(option: Option) -> click.Option:
         "picture": PICTURE,
         "numbers": Numbers(),
         "degradation": FILE,
+        "model": FILE,
     }
     # click takes a default of None as a value, and then asks for nothing.
     default = {} if option.default is None else {"default": option.default}
@@ -299,7 +309,7 @@ def _task_option(option: Option) -> click.Option:
         [flag],
         type=kind[option.type],
         callback=_finite if option.type == "levels" else None,
-        metavar="FILE" if option.type in (*FILES_READ, "degradation") else None,
+        metavar="FILE" if option.type in METAVAR_FILE else None,
         required=option.required,
         help=option.help,
         **default,

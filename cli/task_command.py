@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +76,8 @@ def restore(request: Request, messages: Messages) -> int:
     check_outputs(request)
     floats, info = images.read(request.source)
     task = make_task(
-        request.declaration.name, _task_arguments(request, floats.shape, info)
+        request.declaration.name,
+        _task_arguments(request, floats.shape, info, messages),
     )
     # The integers of the file, so that the fit knows the picture's depth.
     picture = quantise(floats, info.dtype)
@@ -168,7 +170,7 @@ def exit_code(restoration: Restoration) -> int:
 
 
 def _task_arguments(
-    request: Request, shape: tuple[int, ...], info: ImageInfo
+    request: Request, shape: tuple[int, ...], info: ImageInfo, messages: Messages
 ) -> dict[str, Any]:
     """Return the task's arguments in its own units."""
     from keras_dip import images
@@ -183,6 +185,8 @@ def _task_arguments(
             arguments[option.name] = _read_mask(value, shape)
         elif option.type == "degradation":
             arguments[option.name] = read_degradations(value)
+        elif option.type == "model":
+            arguments[option.name] = _read_model(value, messages)
         elif option.type == "picture" and value is not None:
             arguments[option.name] = images.read(value)[0]
         elif value is not None:
@@ -204,6 +208,22 @@ def _check_holes(name: str, info: ImageInfo) -> None:
             f"Expected --{name} FILE, or a picture with transparent holes. "
             "Received: no mask and a picture that is opaque everywhere."
         )
+
+
+def _read_model(path: str, messages: Messages) -> Any:
+    """Return a Keras model; whatever is wrong with the file is told in one line."""
+    from keras_dip.cli.fit import hushed_tensorflow
+    from keras_dip.errors import KerasDipError
+
+    with contextlib.redirect_stdout(sys.stderr), hushed_tensorflow(messages):
+        import keras
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:
+        first = str(error).strip().split("\n")[0]
+        raise KerasDipError(
+            f"Expected a Keras model saved as .keras. Received: {path!r} ({first})."
+        ) from error
 
 
 def _read_mask(path: str, shape: tuple[int, ...]) -> np.ndarray:

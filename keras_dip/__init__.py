@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from keras_dip.prior import DeepImagePrior as DeepImagePrior
     from keras_dip.restoration import Restoration as Restoration
+    from keras_dip.tasks.activation_maximization import (
+        ActivationMaximization as ActivationMaximization,
+    )
     from keras_dip.tasks.compose import Compose as Compose
     from keras_dip.tasks.denoise import Denoise as Denoise
     from keras_dip.tasks.enhance import Enhance as Enhance
+    from keras_dip.tasks.feature_inversion import FeatureInversion as FeatureInversion
     from keras_dip.tasks.flash import FlashNoFlash as FlashNoFlash
     from keras_dip.tasks.inpaint import Inpaint as Inpaint
     from keras_dip.tasks.operator import Operator as Operator

@@ -1,5 +1,6 @@
 """The arguments of a restoration, checked one by one."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from numbers import Integral, Real
 from typing import Any
@@ -46,6 +47,35 @@ def check_network(network: Any) -> None:
             f"Expected a network of {', '.join(models.names())}, or a keras.Model. "
             f"Received: {network!r}"
         )
+
+
+def choice(name: str, value: Any, choices: Sequence[str]) -> str | None:
+    """Return one of some words, or None.
+
+    Raises:
+        ValueError: if it is none of them.
+    """
+    if value is not None and value not in choices:
+        raise ValueError(
+            f"Expected {name} of {', '.join(choices)}. Received: {value!r}"
+        )
+    return value
+
+
+def optimizer_from(given: Any) -> keras.optimizers.Optimizer | None:
+    """Return a Keras optimizer from one, its name, or None.
+
+    Raises:
+        ValueError: if it is none of these.
+    """
+    if given is None or isinstance(given, keras.optimizers.Optimizer):
+        return given
+    try:
+        return keras.optimizers.get(given)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"Expected a Keras optimizer or its name. Received: {given!r}"
+        ) from error
 
 
 def regularizers(given: Any) -> tuple[Any, ...]:

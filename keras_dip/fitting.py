@@ -28,6 +28,7 @@ import numpy as np
 from keras import ops
 
 from keras_dip.allocator import keep_freed_memory
+from keras_dip.models.fused import all_layers
 
 REPORT_INTERVAL = 25
 """Steps between two reports; a report is an epoch to Keras and its callbacks."""
@@ -328,7 +329,7 @@ def forward_macs(network: keras.Model) -> float:
     return float(
         sum(
             np.prod(layer.output.shape[1:3]) * np.prod(layer.kernel.shape)
-            for layer in network.layers
+            for layer in all_layers(network)
             if len(getattr(getattr(layer, "kernel", None), "shape", ())) == 4
         )
     )

@@ -27,6 +27,7 @@ from keras_dip.latents import (
 )
 from keras_dip.models.copies import copy_for, in_float32
 from keras_dip.models.fused import Adam, write_statistics
+from keras_dip.models.offset import fitted
 from keras_dip.recovery import ATTEMPTS, Recovery
 from keras_dip.regularizers import Regularizer
 from keras_dip.settings import Settings
@@ -39,7 +40,8 @@ class Plan:
     """What a member is made from, whatever the picture.
 
     `network` is a model of the user's, or None for the settings'; `latent` a picture
-    [1, h, w, c] that the user wants as z, or None; `regularizers` are explicit priors.
+    [1, h, w, c] that the user wants as z, or None; `regularizers` are explicit priors;
+    `optimizer` one of Keras in place of Adam.
     """
 
     task: tasks.Task
@@ -49,6 +51,7 @@ class Plan:
     jit_compile: bool = False
     snapshots: int = 0
     regularizers: tuple[Regularizer, ...] = ()
+    optimizer: keras.optimizers.Optimizer | None = None
 
     def energy(self, x: Any, observed: dict[str, Any]) -> Any:
         """Return what is minimised: the data term and the explicit priors of x."""
@@ -115,7 +118,7 @@ class Member:
         """Build network, z and train step."""
         self.plan = plan
         settings = plan.settings
-        self.network = _network(plan, problem, seeds.network)
+        self.network = fitted(_network(plan, problem, seeds.network), settings.optimize)
         self.latent = _latent(plan, problem, self.network, seeds.latent)
         self.rule = rule_for(settings.stop, problem)
         seen, z = problem, self.latent.values
@@ -140,6 +143,10 @@ class Member:
             seed=seeds.jitter,
         )
         optimizer: Any = Adam(settings.learning_rate, beta_2=settings.beta_2)
+        if plan.optimizer is not None:
+            optimizer = plan.optimizer.__class__.from_config(
+                plan.optimizer.get_config()
+            )
         if (
             keras.dtype_policies.get(plan.settings.dtype_policy).compute_dtype
             == "float16"
@@ -228,10 +235,12 @@ class Member:
         """
         network = keras.models.clone_model(self.network)
         network.set_weights(self.network.get_weights())
-        for variable, value in zip(
-            network.trainable_variables, candidate.weights, strict=True
+        # By place: what is not fitted is frozen here, but not in a clone.
+        places = {id(weight): i for i, weight in enumerate(self.network.weights)}
+        for weight, value in zip(
+            self.network.trainable_variables, candidate.weights, strict=True
         ):
-            variable.assign(value)
+            network.weights[places[id(weight)]].assign(value)
         if candidate.average is not None:
             steps = HURRIED_STEPS if hurry else STEPS
             consolidate(

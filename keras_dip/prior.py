@@ -28,6 +28,7 @@ from keras_dip.interrupts import Interrupts, held_back
 from keras_dip.latents import GIVEN
 from keras_dip.member import Member, Plan, finisher, seeds_of, to_picture
 from keras_dip.models.copies import mean_of, policy_of
+from keras_dip.models.offset import CHOICES
 from keras_dip.precision import policy_for
 from keras_dip.progress import PlainDisplay, ProgressCallback
 from keras_dip.restoration import Restoration, Source
@@ -73,6 +74,10 @@ class DeepImagePrior:
             the preset's; "auto" is mixed_bfloat16 where the processor or the GPU has
             units for it, as it is with "fast" and "best". A Keras model as network
             keeps its own. The finished network is float32.
+        optimize: what is fitted: "net", the network's weights; "input", an offset on z
+            alone; or "net+input", both.
+        optimizer: a Keras optimizer, or the name of one, instead of Adam with the
+            published epsilon; its learning rate is its own.
         regularizer: an explicit prior R(x) that is added to the data term, or several:
             `keras_dip.regularizers.TotalVariation(weight)`, `Tikhonov(weight)` or any
             function of keras.ops from a picture [1, H, W, C] to a scalar.
@@ -101,6 +106,8 @@ class DeepImagePrior:
         device: str | None = None,
         latent: Any = None,
         dtype_policy: str | None = None,
+        optimize: str | None = None,
+        optimizer: keras.optimizers.Optimizer | str | None = None,
         regularizer: Any = (),
         jit_compile: bool = False,
     ) -> None:
@@ -123,6 +130,7 @@ class DeepImagePrior:
                 None if rate is None else arguments.positive("learning_rate", rate)
             ),
             dtype_policy=arguments.dtype_policy(dtype_policy),
+            optimize=arguments.choice("optimize", optimize, CHOICES),
             stop=stop,
             members=(
                 None if members is None else arguments.integer("members", members, 1)
@@ -141,6 +149,7 @@ class DeepImagePrior:
         self.callbacks = list(callbacks)
         self.verbose = verbose
         self.device = device
+        self.optimizer = arguments.optimizer_from(optimizer)
         self.regularizers = arguments.regularizers(regularizer)
         self.jit_compile = jit_compile
         self.restoration: Restoration | None = None
@@ -238,6 +247,7 @@ class DeepImagePrior:
             jit_compile=self.jit_compile,
             snapshots=self.snapshots,
             regularizers=self.regularizers,
+            optimizer=self.optimizer,
         )
         members: list[Member] = []
         for index in range(self.settings.members):
@@ -346,6 +356,7 @@ class DeepImagePrior:
             "crop": [(a - b) // 2 for a, b in zip(z_size, problem.shape, strict=False)],
             "time_limit": self.time_limit,
             "snapshots": self.snapshots,
+            "optimizer": "adam" if self.optimizer is None else self.optimizer.name,
             "regularizers": [repr(r) for r in self.regularizers],
             "jit_compile": self.jit_compile,
             "device": self.device,

@@ -31,6 +31,7 @@ OptionType = Literal[
     "picture",
     "numbers",
     "degradation",
+    "model",
 ]
 Arrays = dict[str, Any]
 
@@ -43,7 +44,8 @@ class Option:
     divided by 255; "mask" is a picture file there and an array in Python; "choice" is
     one of `choices`; "picture" is a picture file there and an array [h, w, c] in [0, 1]
     in Python; "numbers" are numbers with commas between them there ("15,30"), a tuple
-    in Python; "degradation" is a TOML file there and a list of tasks in Python.
+    in Python; "degradation" is a TOML file there and a list of tasks in Python;
+    "model" is a .keras file there and a Keras model in Python.
     """
 
     name: str

@@ -14,6 +14,8 @@ from keras_dip.settings import DEFAULT, PICTURE_FIRST, Settings, resolve
 from keras_dip.tasks.base import Task, check_positive_number
 
 LEAST = {
+    "activation_maximization": lambda: {**classifier(), "unit": 0},
+    "feature_inversion": lambda: classifier(),
     "compose": {"degradation": [Task()]},
     "operator": {"fn": lambda x: x},
     "flash": {"flash": np.zeros((8, 8, 3), "float32")},
@@ -24,7 +26,14 @@ LEAST = {
 
 def make(name):
     """Return a task with the least of arguments."""
-    return tasks.get(name)(**LEAST.get(name, {}))
+    least = LEAST.get(name, {})
+    return tasks.get(name)(**(least() if callable(least) else least))
+
+
+def classifier():
+    z = keras.Input((None, None, 3))
+    x = keras.layers.Conv2D(2, 3, name="conv")(z)
+    return {"model": keras.Model(z, x), "layer": "conv"}
 
 
 def test_a_file_of_the_folder_is_a_task():
@@ -41,6 +50,7 @@ def test_a_declaration_tells_what_the_class_takes(name):
     assert declared.summary.endswith(".")
     parameters = dict(inspect.signature(tasks.get(name).__init__).parameters)
     del parameters["self"]
+    parameters.pop("preprocess", None)  # a function cannot be typed
     parameters.pop("tasks", None)  # Compose(*tasks): the same as its option
     if declared.verb is None or "args" in parameters:  # Python alone, or none at all
         parameters = {}
