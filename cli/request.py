@@ -46,7 +46,8 @@ class Request:
         ]
         for option in self.declaration.options:
             if option.type == "degradation":
-                read += [file := self.task_options[option.name], *files_in(file)]
+                file: str = self.task_options[option.name]
+                read += [file, *files_in(file)]
             elif option.type == "model":
                 read.append(self.task_options[option.name])
         return [path for path in (self.source, *read, self.reference) if path]

@@ -160,7 +160,7 @@ class PriorModel(keras.Model):
             loss = self.data_term(output, observed)
             scaled_loss = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled_loss, weights)
-        if all(gradient is None for gradient in gradients):
+        if all(gradient is None for gradient in gradients):  # told while tracing
             raise ValueError(
                 "Expected a degradation and a data term that are differentiable. "
                 "Received: a loss without a gradient"

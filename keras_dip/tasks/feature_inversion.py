@@ -1,4 +1,4 @@
-"""Feature inversion: the natural picture that a classifier's layer cannot tell apart."""
+"""Feature inversion: the natural picture with the same features as a given one."""
 
 from dataclasses import replace
 from typing import Any
