@@ -16,7 +16,7 @@ import numpy as np
 from keras import ops
 
 from keras_dip.fitting import REPORT_INTERVAL, Candidate
-from keras_dip.holes import can_spare, holes_like
+from keras_dip.holes import can_spare, holes_like, known_pixels
 from keras_dip.noise import local_mean, noise_is_white
 from keras_dip.ops.stabilise import Anscombe
 from keras_dip.tasks import Problem
@@ -137,6 +137,7 @@ class Fission(StoppingRule):
             )
         split = self._thinned if isinstance(problem.scale, Anscombe) else self._moved
         y1 = split(problem, rng)
+        self._operator = problem.operator
         self._rough = local_mean(self._observed[0])[np.newaxis]
         return replace(
             problem,
@@ -165,10 +166,20 @@ class Fission(StoppingRule):
 
     def measure(self) -> float:
         """Return the estimated mean squared error."""
-        return float(self.squared_error(self.model.picture()).mean())
+        picture = self.model.picture()
+        if self._operator is not None:
+            picture = ops.convert_to_numpy(self._operator(picture))
+        return float(self._error(picture).mean())
 
-    def squared_error(self, picture: np.ndarray) -> np.ndarray:
+    def squared_error(self, picture: np.ndarray) -> np.ndarray | None:
         """Return the estimated squared error, which is below 0 at many pixels.
+
+        None where what is observed is not the picture itself, but A of it.
+        """
+        return None if self._operator is not None else self._error(picture)
+
+    def _error(self, picture: np.ndarray) -> np.ndarray:
+        """Return the estimated squared error of A of the picture.
 
         With y2 = y - m, (f - y2)^2 less its noise is (f - y)^2 - s^2 + 2 (f - y) m, and
         what does not depend on f. The mean of m is 0 whatever y is, so that any rough
@@ -211,7 +222,7 @@ class HeldOut(StoppingRule):
                 "Expected inpainting, or impulse noise, for stop='heldout'. Received: "
                 "no mask"
             )
-        known = mask[0].all(axis=-1)
+        known = known_pixels(mask[0])
         out = np.zeros((1, *known.shape, 1), bool)
         if known.any():
             out[0, ..., 0] = holes_like(known, self.share, rng)
@@ -221,7 +232,10 @@ class HeldOut(StoppingRule):
                 "stop='heldout'. Received: a mask with "
                 f"{int(known.sum())} known pixels"
             )
-        self.target, self.out = picture, np.broadcast_to(out, picture.shape)
+        self.target, self.out = (
+            picture,
+            np.broadcast_to(out & (mask > 0), picture.shape),
+        )
         kept = mask * (1 - out)
         observed = {**problem.observed, "picture": picture * kept, "mask": kept}
         return replace(problem, observed=observed)
@@ -440,7 +454,7 @@ def rule_for(name: str, problem: Problem) -> StoppingRule | None:
 
 def _automatic(problem: Problem) -> str:
     if "mask" in problem.observed:
-        known = problem.observed["mask"][0].all(axis=-1)
+        known = known_pixels(problem.observed["mask"][0])
         return "heldout" if can_spare(known, HELD_OUT) else "plateau"
     if problem.sigma == 0:
         return "plateau"

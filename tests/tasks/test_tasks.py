@@ -13,7 +13,7 @@ from keras_dip import models, tasks
 from keras_dip.settings import DEFAULT, PICTURE_FIRST, Settings, resolve
 from keras_dip.tasks.base import Task, check_positive_number
 
-LEAST = {"super_resolve": {"factor": 2}}
+LEAST = {"super_resolve": {"factor": 2}, "deblur": {"gaussian": 1.0}}
 """Arguments of the tasks that need some."""
 
 
