@@ -12,8 +12,8 @@ def known_pixels(mask: np.ndarray) -> np.ndarray:
 
     Where no pixel has all of them, as in a colour mosaic: where it knows any.
     """
-    known: np.ndarray = mask.all(axis=-1)
-    return known if known.any() else mask.any(axis=-1)
+    known = np.asarray(mask.all(axis=-1))
+    return known if known.any() else np.asarray(mask.any(axis=-1))
 
 
 def hole_radius(known: np.ndarray) -> float:

@@ -157,7 +157,10 @@ class Deblur(Task):
     def back_project(self, problem: Problem) -> Problem:
         """Return the problem with the weight of each frequency of the residual.
 
-        |A^+ r|^2 with A^+ = A^T (A A^T + softening)^(-1/2) ... by Parseval's theorem.
+        A pseudo-inverse multiplies the frequencies of r = A x - x0 by
+        (|a|^2 + softening)^(-1/2), where the blur multiplies those of x by a. What that
+        comes to is a weighted sum of their squares (Parseval's theorem), which keeps
+        the level of white noise. Borders count as periodic.
         """
         from keras_dip.ops.blur import transfer
 

@@ -15,9 +15,10 @@ def coloured(monkeypatch, prior):
     fit = prior.fit
 
     def fit_in_colour(self, img, *, reference=None):
-        restoration = fit(self, img, reference=reference)
         floats = np.atleast_3d(img / np.float32(np.iinfo(img.dtype).max))
-        restoration.image = self.task.prepare(floats).guess[0]
+        guess = self.task.prepare(floats).guess[0]
+        restoration = fit(self, img, reference=reference)
+        restoration.image = guess
         return restoration
 
     monkeypatch.setattr(prior, "fit", fit_in_colour)
@@ -57,7 +58,7 @@ def test_there_is_no_such_pattern(cli, prior, picture):
     assert ran.code == 2 and "'RGGB', 'BGGR', 'GRBG', 'GBRG'" in ran.err
 
 
-def test_a_colour_picture_is_no_mosaic(cli, folder, picture):
+def test_a_colour_picture_is_no_mosaic(cli, coloured, folder, picture):
     picture(shape=(6, 8, 3))
     ran = cli(*DEMOSAIC)
     assert ran.code == 1
