@@ -7,15 +7,6 @@ SCATTERED = 0.5
 pixels that miss at random, above 0.7 for the strokes of a text."""
 
 
-def known_pixels(mask: np.ndarray) -> np.ndarray:
-    """Return where a mask [h, w, c] knows all channels, booleans [h, w].
-
-    Where no pixel has all of them, as in a colour mosaic: where it knows any.
-    """
-    known = np.asarray(mask.all(axis=-1))
-    return known if known.any() else np.asarray(mask.any(axis=-1))
-
-
 def hole_radius(known: np.ndarray) -> float:
     """Return the median distance, in pixels, from missing pixels to known ones.
 

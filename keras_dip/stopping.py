@@ -16,7 +16,7 @@ import numpy as np
 from keras import ops
 
 from keras_dip.fitting import REPORT_INTERVAL, Candidate
-from keras_dip.holes import can_spare, holes_like, known_pixels
+from keras_dip.holes import can_spare, holes_like
 from keras_dip.noise import local_mean, noise_is_white
 from keras_dip.ops.stabilise import Anscombe
 from keras_dip.tasks import Problem
@@ -222,7 +222,7 @@ class HeldOut(StoppingRule):
                 "Expected inpainting, or impulse noise, for stop='heldout'. Received: "
                 "no mask"
             )
-        known = known_pixels(mask[0])
+        known = mask[0].all(axis=-1)
         out = np.zeros((1, *known.shape, 1), bool)
         if known.any():
             out[0, ..., 0] = holes_like(known, self.share, rng)
@@ -232,10 +232,7 @@ class HeldOut(StoppingRule):
                 "stop='heldout'. Received: a mask with "
                 f"{int(known.sum())} known pixels"
             )
-        self.target, self.out = (
-            picture,
-            np.broadcast_to(out & (mask > 0), picture.shape),
-        )
+        self.target, self.out = picture, np.broadcast_to(out, picture.shape)
         kept = mask * (1 - out)
         observed = {**problem.observed, "picture": picture * kept, "mask": kept}
         return replace(problem, observed=observed)
@@ -454,7 +451,7 @@ def rule_for(name: str, problem: Problem) -> StoppingRule | None:
 
 def _automatic(problem: Problem) -> str:
     if "mask" in problem.observed:
-        known = known_pixels(problem.observed["mask"][0])
+        known = problem.observed["mask"][0].all(axis=-1)
         return "heldout" if can_spare(known, HELD_OUT) else "plateau"
     if problem.sigma == 0:
         return "plateau"

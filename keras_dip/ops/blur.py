@@ -108,6 +108,25 @@ def transfer(psf: np.ndarray, height: int, width: int) -> np.ndarray:
     return gain
 
 
+def sharpened(picture: np.ndarray, psf: np.ndarray, softening: float) -> np.ndarray:
+    """Return a blurred picture [h, w, c] multiplied by a softened inverse, float32.
+
+    Wiener's filter conj(a) / (|a|^2 + softening), where the blur multiplies a frequency
+    by a. The picture is mirrored to twice its size, so that its borders meet.
+    """
+    wide = np.concatenate([picture, picture[::-1]])
+    wide = np.concatenate([wide, wide[:, ::-1]], axis=1)
+    size = wide.shape[:2]
+    centred = np.zeros(size)
+    centred[: psf.shape[0], : psf.shape[1]] = psf
+    centre = [side // 2 for side in psf.shape]
+    a = np.fft.fft2(np.roll(centred, [-c for c in centre], (0, 1)))[..., np.newaxis]
+    inverse = a.conj() / (np.abs(a) ** 2 + softening)
+    out = np.fft.ifft2(np.fft.fft2(wide, axes=(0, 1)) * inverse, axes=(0, 1)).real
+    inside: np.ndarray = out[: picture.shape[0], : picture.shape[1]].astype("float32")
+    return inside
+
+
 def _mirror(x: Any, height: int, width: int) -> Any:
     """Pad a picture so that a PSF of this size fits at each of its pixels."""
     from keras import ops

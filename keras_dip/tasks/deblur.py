@@ -20,15 +20,16 @@ from keras_dip.tasks.base import (
 
 _FAST: dict[str, Any] = {
     "network_options": {
-        "down_channels": (16, 64, 64, 64, 64),
-        "up_channels": (16, 64, 64, 64, 64),
-        "skip_channels": (4, 4, 4, 4, 4),
+        "down_channels": (16, 32, 32, 32, 32),
+        "up_channels": (16, 32, 32, 32, 32),
+        "skip_channels": (8, 8, 8, 8, 8),
         **CHEAP_DECODER,
     },
-    "latent_channels": 32,
+    "latent": "picture+noise",
+    "latent_channels": 5,
     "beta_2": 0.95,
-    "steps": 1000,
-    "jitter": 0.03,
+    "steps": 400,
+    "recorruption": 0.5,
     "weight_average": 0.99,
     "back_projection": True,
     "dtype_policy": "auto",
@@ -76,8 +77,14 @@ DECLARATION = Declaration(
 LARGEST = 500.0
 """Pixels: the most that a deviation, a length or a radius may be."""
 
-SOFTENING = 0.02
-"""Of the pseudo-inverse, as a share of what A leaves of a constant."""
+SOFTENING = 0.1
+"""Of the pseudo-inverse in the loss; the blur leaves a constant as it is, 1."""
+
+SIGNAL = 0.08
+"""Deviation of the frequencies of a picture, from which that of the noise is told."""
+
+LEAST_SOFTENING = 1e-3
+"""Of the sharpened picture in z, where there is no noise."""
 
 LEAST_NOISE = 0.1 / 255
 """Estimates below this are rounding, not noise."""
@@ -148,11 +155,22 @@ class Deblur(Task):
                 f"(height x width). Received: {m} x {n}"
             )
         sigma = noise_sigma(picture)
+        softening = max((sigma / SIGNAL) ** 2, LEAST_SOFTENING)
+        problem = super().prepare(picture)
+        added = {"softening": np.full((1, 1, 1, 1), softening, "float32")}
         return replace(
-            super().prepare(picture),
+            problem,
+            observed={**problem.observed, **added},
             sigma=sigma if sigma >= LEAST_NOISE else 0.0,
             operator=self.degrade,
         )
+
+    def z_picture(self, observed: dict[str, np.ndarray]) -> np.ndarray:
+        """Return the sharpened picture, rough as it is: the network smooths it."""
+        from keras_dip.ops.blur import sharpened
+
+        softening = float(observed["softening"][0, 0, 0, 0])
+        return sharpened(observed["picture"][0], self.psf, softening)[np.newaxis]
 
     def back_project(self, problem: Problem) -> Problem:
         """Return the problem with the weight of each frequency of the residual.

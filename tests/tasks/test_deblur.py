@@ -9,7 +9,6 @@ from scipy import ndimage
 
 from keras_dip import DeepImagePrior
 from keras_dip.ops.blur import disk_psf, motion_psf
-from keras_dip.settings import resolve
 from keras_dip.stopping import Fission, Plateau, rule_for
 from keras_dip.tasks import deblur
 from keras_dip.tasks.deblur import Deblur
@@ -133,15 +132,29 @@ def test_fission_compares_blurred_pictures(scene):
     assert rule.squared_error(x) is None
 
 
+@pytest.mark.parametrize("size", [(64, 48), (41, 37)])
+def test_z_is_the_sharpened_picture(scene, size):
+    task, x = Deblur(motion=(7, 30)), scene(*size, 3)
+    blurred = keras.ops.convert_to_numpy(task.degrade(x[np.newaxis]))[0]
+    problem = task.prepare(blurred)
+    z = task.z_picture(problem.observed)
+    assert (z.shape, z.dtype) == ((1, *size, 3), "float32")
+    before, after = (np.mean(np.square(p - x)) for p in (blurred, z[0]))
+    assert after < before / 2
+    # The more noise, the less is sharpened.
+    noise = np.random.default_rng(0).normal(0, 0.05, blurred.shape)
+    noisy = task.prepare((blurred + noise).clip(0, 1).astype("float32"))
+    softer, sharper = (p.observed["softening"].item() for p in (noisy, problem))
+    assert softer > 10 * sharper
+
+
 def test_a_fit_runs_from_end_to_end(scene, tiny_network):
     task = Deblur(disk=1.5)
     blurred = keras.ops.convert_to_numpy(task.degrade(scene(20, 18, 1)[np.newaxis]))[0]
     noise = np.random.default_rng(0).normal(0, 0.02, blurred.shape)
     img = (blurred + noise).clip(0, 1)[..., 0]
-    network = tiny_network(20, 18, 1, inputs=resolve(task, "fast").latent_channels)
-    restoration = DeepImagePrior(
-        task, network=network, latent="noise", steps=4, members=2
-    ).fit(img)
+    network = tiny_network(20, 18, 1, inputs=6)
+    restoration = DeepImagePrior(task, network=network, steps=4, members=2).fit(img)
     assert restoration.image.shape == (20, 18)
     assert restoration.uncertainty.shape == (20, 18)
     assert restoration.settings["stop"] == "fission"

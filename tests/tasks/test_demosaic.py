@@ -10,7 +10,7 @@ from PIL import Image
 from keras_dip import DeepImagePrior
 from keras_dip.onnx_io.regenerate import regenerate
 from keras_dip.ops.mosaic import PATTERNS, bilinear, mosaic, sites
-from keras_dip.stopping import HeldOut, rule_for
+from keras_dip.stopping import Fission, Plateau, rule_for
 from keras_dip.tasks.demosaic import DECLARATION, Demosaic
 
 
@@ -23,11 +23,9 @@ def test_a_mosaic_becomes_a_colour_picture(picture, pattern, size):
     problem = task.prepare(seen[0])
     assert problem.shape == (*size, 3)
     mask = sites(pattern, *size)
-    np.testing.assert_array_equal(problem.observed["mask"][0], mask)
+    np.testing.assert_array_equal(problem.observed["sites"][0], mask)
     np.testing.assert_array_equal(problem.observed["picture"], x * mask)
     np.testing.assert_array_equal(problem.guess[0], bilinear(x[0], mask))
-    z = task.z_picture(problem.observed)
-    np.testing.assert_array_equal(z, np.concatenate([x * mask, mask[None]], axis=-1))
     # The picture that gave the mosaic has no error.
     assert float(task.data_term(x, problem.observed)) == 0
 
@@ -35,7 +33,7 @@ def test_a_mosaic_becomes_a_colour_picture(picture, pattern, size):
 def test_only_what_was_measured_counts(picture):
     task, x = Demosaic(), picture(1, 6, 5, 3)
     problem = task.prepare(keras.ops.convert_to_numpy(task.degrade(x))[0])
-    wrong = np.where(problem.observed["mask"] > 0, x + 0.1, 7)
+    wrong = np.where(problem.observed["sites"] > 0, x + 0.1, 7)
     loss = keras.ops.convert_to_numpy(task.data_term(wrong, problem.observed))
     assert loss.shape == ()
     assert loss == pytest.approx(0.01 / 3, rel=1e-4)
@@ -46,7 +44,7 @@ def test_three_equal_channels_are_a_mosaic(picture):
     y = picture(6, 5, 1)
     one, three = (Demosaic().prepare(a) for a in (y, np.repeat(y, 3, axis=-1)))
     assert one.shape == three.shape
-    for name in ("picture", "mask"):
+    for name in ("picture", "sites"):
         np.testing.assert_array_equal(one.observed[name], three.observed[name])
 
 
@@ -69,14 +67,36 @@ def test_no_mosaic(picture, shape, message):
         Demosaic().prepare(picture(*shape))
 
 
-def test_the_rule_holds_out_what_was_measured(picture):
-    problem = Demosaic().prepare(picture(40, 30, 1))
+def test_noise_is_measured_on_each_site_by_itself(scene):
+    x = scene(128, 128, 3)
+    y = np.asarray(mosaic(x[np.newaxis], "RGGB"))[0]
+    noise = np.random.default_rng(0).normal(0, 0.05, y.shape)
+    problem = Demosaic().prepare((y + noise).clip(0, 1).astype("float32"))
+    assert problem.sigma == pytest.approx(0.05, rel=0.1)
+    assert Demosaic().prepare(y).sigma < 0.005
+    flat = Demosaic().prepare(np.full((8, 8, 1), 0.5, "float32"))
+    assert isinstance(rule_for("auto", flat), Plateau)
+
+
+def test_the_rule_compares_what_was_measured(scene):
+    x = scene(96, 97, 3)
+    y = np.asarray(mosaic(x[np.newaxis], "RGGB"))[0]
+    noise = np.random.default_rng(0).normal(0, 0.05, y.shape)
+    problem = Demosaic().prepare((y + noise).clip(0, 1).astype("float32"))
     rule = rule_for("auto", problem)
-    assert isinstance(rule, HeldOut)
-    kept = rule.hold_back(problem, np.random.default_rng(0)).observed["mask"]
-    mask = problem.observed["mask"]
-    assert 0 < (mask - kept).sum() < 0.05 * mask.sum()
-    np.testing.assert_array_equal(rule.out, mask - kept)
+    assert isinstance(rule, Fission)
+    rule.hold_back(problem, np.random.default_rng(1))
+
+    def measure(picture):
+        rule.set_model(type("Model", (), {"picture": lambda self: picture})())
+        return rule.measure()
+
+    measured = problem.observed["sites"]
+    x = x[np.newaxis]
+    off = x + np.float32(0.1)
+    assert measure(off) - measure(x) == pytest.approx(0.01 / 3, rel=0.2)
+    # What was not measured is of no weight.
+    assert measure(np.where(measured > 0, x, 0.5)) == pytest.approx(measure(x))
 
 
 def test_a_fit_makes_colours_of_a_grey_picture(scene, tiny_network, tmp_path):
@@ -84,7 +104,7 @@ def test_a_fit_makes_colours_of_a_grey_picture(scene, tiny_network, tmp_path):
     img = np.asarray(mosaic(colour[np.newaxis], "RGGB"))[0, ..., 0]
     prior = DeepImagePrior(
         Demosaic(),
-        network=tiny_network(20, 18, 3, inputs=7),
+        network=tiny_network(20, 18, 3, inputs=8),
         steps=4,
         members=2,
         snapshots=2,
