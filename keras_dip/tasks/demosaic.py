@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from keras_dip.noise import noise_sigma
+from keras_dip.ops.mosaic import PATTERNS
 from keras_dip.tasks.base import (
     CHEAP_DECODER,
     Arrays,
@@ -21,12 +22,10 @@ _FAST: dict[str, Any] = {
         "skip_channels": (8, 8, 8, 8, 8),
         **CHEAP_DECODER,
     },
-    "latent": "picture+noise",
-    "latent_channels": 5,
+    "latent_channels": 32,
     "beta_2": 0.95,
-    "steps": 400,
+    "steps": 800,
     "jitter": 0.03,
-    "recorruption": 0.5,
     "weight_average": 0.99,
     "dtype_policy": "auto",
     "stop": "auto",
@@ -42,7 +41,7 @@ DECLARATION = Declaration(
             "choice",
             "Colours of the upper left 2 x 2 pixels, row by row.",
             default="RGGB",
-            choices=("RGGB", "BGGR", "GRBG", "GBRG"),
+            choices=PATTERNS,
         ),
     ),
     presets={

@@ -15,6 +15,7 @@ from keras_dip.ops.blur import (
     disk_psf,
     gaussian_profile,
     motion_psf,
+    sharpened,
     transfer,
 )
 
@@ -192,3 +193,27 @@ def test_the_transfer_is_what_becomes_of_waves():
         wave = np.cos(2 * np.pi * (u * y / 32 + v * x / 48)).astype("float32")
         seen = apply(wave[np.newaxis, ..., np.newaxis], psf)[0, 32:64, 48:96, 0]
         assert seen.std() == pytest.approx(gain[u, v] * wave.std(), abs=1e-4)
+
+
+@pytest.mark.parametrize("size", [(20, 24), (15, 21)])
+def test_a_mild_blur_is_undone(size):
+    # A PSF that is the same in a mirror: the mirrored picture is blurred as a whole.
+    profile = np.array([0.2, 0.6, 0.2])
+    x = uniform(*size, 2)
+    blurred = apply(x[np.newaxis], np.outer(profile, profile))[0]
+    found = sharpened(blurred, np.outer(profile, profile), 1e-9)
+    assert (found.shape, found.dtype) == (x.shape, "float32")
+    np.testing.assert_allclose(found, x, atol=1e-4)
+
+
+def test_softening_keeps_what_would_grow():
+    psf = motion_psf(9, 0)
+    noise = np.random.default_rng(0).normal(0, 1, (64, 64, 1))
+    hard, soft = (sharpened(noise, psf, s).std() for s in (1e-4, 0.1))
+    assert soft < 1.6 < 3 < hard
+    # Even sizes have their centre where the blur has it.
+    point = np.zeros((1, 32, 32, 1), "float32")
+    point[0, 12, 17] = 1
+    psf = np.array([[0.1, 0.2], [0.2, 0.5]])
+    found = sharpened(apply(point, psf)[0], psf, 1e-3)
+    assert np.unravel_index(found.argmax(), found.shape) == (12, 17, 0)

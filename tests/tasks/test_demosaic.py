@@ -104,7 +104,7 @@ def test_a_fit_makes_colours_of_a_grey_picture(scene, tiny_network, tmp_path):
     img = np.asarray(mosaic(colour[np.newaxis], "RGGB"))[0, ..., 0]
     prior = DeepImagePrior(
         Demosaic(),
-        network=tiny_network(20, 18, 3, inputs=8),
+        network=tiny_network(20, 18, 3, inputs=32),
         steps=4,
         members=2,
         snapshots=2,
