@@ -85,8 +85,11 @@ def restore(request: Request, messages: Messages) -> int:
         picture = np.dstack([picture, info.alpha])
         # The holes get filled: the output has nothing transparent any more.
         info = dataclasses.replace(info, alpha=None)
-    restored_shape = task.restored_shape((*floats.shape[:2], 1))[:2]
-    check_sizes(request, info, restored_shape)
+    channels = 1 if floats.ndim == 2 else floats.shape[2]
+    restored_shape = task.restored_shape((*floats.shape[:2], channels))
+    if channels == 1 and restored_shape[2] == 3:
+        info = _in_colour(info)
+    check_sizes(request, info, restored_shape[:2])
     reference = images.read(request.reference)[0] if request.reference else None
     snapshots = COUNT if request.snapshots else None
     outcome = fit(
@@ -112,6 +115,14 @@ def restore(request: Request, messages: Messages) -> int:
     if error is not None:
         raise error
     return exit_code(restoration) or (FAILED if missing else 0)
+
+
+def _in_colour(info: ImageInfo) -> ImageInfo:
+    """Return what a colour picture can keep of what a grey file said: not its profile.
+
+    Colours are written with 8 bits.
+    """
+    return dataclasses.replace(info, mode="RGB", dtype="uint8", icc_profile=None)
 
 
 def _write_more(

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
         ActivationMaximization as ActivationMaximization,
     )
     from keras_dip.tasks.compose import Compose as Compose
+    from keras_dip.tasks.deblur import Deblur as Deblur
+    from keras_dip.tasks.demosaic import Demosaic as Demosaic
     from keras_dip.tasks.denoise import Denoise as Denoise
     from keras_dip.tasks.enhance import Enhance as Enhance
     from keras_dip.tasks.feature_inversion import FeatureInversion as FeatureInversion

@@ -209,7 +209,7 @@ class DeepImagePrior:
             # Without snapshots nothing needs the optimiser and the rest any more.
             keep = at if self.snapshots else None
             self.restoration = Restoration(
-                image=image[..., 0] if kind.rank == 2 else image,
+                image=_in_rank(image, kind.rank),
                 z=z,
                 history=joined([m.recorder.history for m in members]),
                 settings=self._record(problem, members, network),
@@ -323,7 +323,7 @@ class DeepImagePrior:
             for x in (mean - deviation, mean + deviation)
         )
         deviation = np.abs(high - low) / 2
-        return deviation[..., 0] if kind.rank == 2 else deviation
+        return _in_rank(deviation, kind.rank)
 
     def _record(
         self, problem: tasks.Problem, members: list[Member], network: keras.Model
@@ -369,3 +369,8 @@ class DeepImagePrior:
         }
         plain: dict[str, Any] = json.loads(json.dumps(record, default=str))
         return plain
+
+
+def _in_rank(array: np.ndarray, rank: int) -> np.ndarray:
+    """Return [H, W, 1] as [H, W] where the input was; colours keep their axis."""
+    return array[..., 0] if rank == 2 and array.shape[2] == 1 else array

@@ -40,8 +40,8 @@ class Restoration:
     """A restored picture with its history.
 
     Attributes:
-        image: float32 in [0, 1], [H, W] or [H, W, C] as the input was; by definition
-            what the exported network gives from `z`.
+        image: float32 in [0, 1], [H, W] or [H, W, C] as the input was (a mosaic
+            becomes [H, W, 3]); by definition what the exported network gives from `z`.
         z: the network's input, float32 [1, h, w, c].
         history: name to 1-D array, one entry per report: `step`, `loss`, `seconds`,
             `criterion` (of the stopping rule, lower is better; NaN before it has one),

@@ -137,6 +137,7 @@ class Fission(StoppingRule):
             )
         split = self._thinned if isinstance(problem.scale, Anscombe) else self._moved
         y1 = split(problem, rng)
+        self._operator = problem.operator
         self._rough = local_mean(self._observed[0])[np.newaxis]
         return replace(
             problem,
@@ -165,10 +166,20 @@ class Fission(StoppingRule):
 
     def measure(self) -> float:
         """Return the estimated mean squared error."""
-        return float(self.squared_error(self.model.picture()).mean())
+        picture = self.model.picture()
+        if self._operator is not None:
+            picture = ops.convert_to_numpy(self._operator(picture))
+        return float(self._error(picture).mean())
 
-    def squared_error(self, picture: np.ndarray) -> np.ndarray:
+    def squared_error(self, picture: np.ndarray) -> np.ndarray | None:
         """Return the estimated squared error, which is below 0 at many pixels.
+
+        None where what is observed is not the picture itself, but A of it.
+        """
+        return None if self._operator is not None else self._error(picture)
+
+    def _error(self, picture: np.ndarray) -> np.ndarray:
+        """Return the estimated squared error of A of the picture.
 
         With y2 = y - m, (f - y2)^2 less its noise is (f - y)^2 - s^2 + 2 (f - y) m, and
         what does not depend on f. The mean of m is 0 whatever y is, so that any rough

@@ -7,6 +7,7 @@ know about a task (its verb, options and presets) is a `Declaration`, plain data
 can be read without importing Keras.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -82,6 +83,8 @@ class Problem:
     Gaussian noise in what is observed, given or estimated; 0 where there is no noise,
     None where there is some that has no such deviation.
     `scale` is the transform (of `ops.stabilise`) that made the noise Gaussian, if any.
+    `operator` is A, from a restored picture to what is observed of it, both
+    [1, h, w, c]; None where it is the identity, or where no noise is told apart.
     """
 
     observed: dict[str, np.ndarray]
@@ -89,6 +92,7 @@ class Problem:
     guess: np.ndarray
     sigma: float | None = 0.0
     scale: Any = None
+    operator: Callable[[Any], Any] | None = None
 
 
 class Task:

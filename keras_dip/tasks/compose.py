@@ -91,7 +91,9 @@ class Compose(Task):
     def prepare(self, picture: np.ndarray) -> Problem:
         """Return the problem, with what is known of the observation if not all is."""
         known = self._known(picture.shape)
-        problem = replace(super().prepare(picture), sigma=self._sigma(picture))
+        problem = replace(
+            super().prepare(picture), sigma=self._sigma(picture), operator=self.degrade
+        )
         if known is None:
             return problem
         if not known.any():

@@ -110,7 +110,9 @@ class Operator(Task):
         """Return the problem with all observations, their shapes checked."""
         shapes = [picture.shape, *(array.shape[1:] for array in self.more)]
         self._check(shapes, self.restored_shape(picture.shape))
-        problem = replace(super().prepare(picture), sigma=self.sigma)
+        problem = replace(
+            super().prepare(picture), sigma=self.sigma, operator=self._first
+        )
         others = {f"picture_{i}": array for i, array in enumerate(self.more, start=2)}
         return replace(problem, observed={**problem.observed, **others})
 
@@ -159,6 +161,10 @@ class Operator(Task):
     def prepare_noise(self, picture: np.ndarray) -> float | None:
         """Return the deviation that was given."""
         return self.sigma
+
+    def _first(self, x: Any) -> Any:
+        """Return what is observed first of a picture."""
+        return self._made(x)[0]
 
     def _made(self, x: Any) -> list[Any]:
         made = self.fn(x)

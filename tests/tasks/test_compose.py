@@ -7,7 +7,9 @@ from skimage.data import astronaut
 
 from keras_dip import (
     Compose,
+    Deblur,
     DeepImagePrior,
+    Demosaic,
     Denoise,
     Enhance,
     Inpaint,
@@ -86,6 +88,17 @@ def test_noise_counts_where_it_came_last(picture, chain, sigma, rule):
     problem = Compose(*chain).prepare(picture(32, 32, 3))
     assert problem.sigma == sigma
     assert rule_for("auto", problem).name == rule
+
+
+def test_tasks_with_operators_of_their_own_are_links_too(picture):
+    chain = Compose(Deblur(gaussian=1.0), Demosaic("GRBG"), Denoise(0.1))
+    problem = chain.prepare(picture(16, 14, 1))
+    assert problem.shape == problem.guess.shape[1:] == (16, 14, 3)
+    assert chain.degrade(picture(1, 16, 14, 3)).shape == (1, 16, 14, 1)
+    assert problem.sigma == 0.1
+    # Fission compares what A makes of the picture.
+    fit = DeepImagePrior(chain, steps=2, stop="fission").fit(picture(16, 14, 1))
+    assert fit.image.shape == (16, 14, 3)
 
 
 def test_impulses_at_the_end_cost_their_absolute_value(picture):

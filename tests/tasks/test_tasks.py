@@ -17,6 +17,7 @@ LEAST = {
     "activation_maximization": lambda: {**classifier(), "unit": 0},
     "feature_inversion": lambda: classifier(),
     "compose": {"degradation": [Task()]},
+    "deblur": {"gaussian": 1.0},
     "operator": {"fn": lambda x: x},
     "flash": {"flash": np.zeros((8, 8, 3), "float32")},
     "super_resolve": {"factor": 2},
