@@ -42,7 +42,8 @@ def best_of(method, picture, clean, strengths, margin=24):
     return max(scores)
 
 
-# Measured: MEASURED.
+# Measured: 3.4 dB above the blurred picture and 0.5 above the best of the others for
+# astronaut, 3.6 and 0.5 for camera.
 @pytest.mark.parametrize("name", CROPS)
 def test_a_blurred_picture_with_noise_gets_sharp(name):
     clean = crop(name)
@@ -52,7 +53,6 @@ def test_a_blurred_picture_with_noise_gets_sharp(name):
     task = Deblur(gaussian=1.6)
     seen = (img / 255).astype("float32")
     restored = psnr(DeepImagePrior(task).fit(img).image, clean)
-    assert restored > psnr(seen, clean) + 2.5
     others = (
         best_of(
             lambda y, balance: wiener(y, task.psf, balance),
@@ -67,10 +67,12 @@ def test_a_blurred_picture_with_noise_gets_sharp(name):
             (10, 20, 30, 50),
         ),
     )
+    print(f"{name}: {psnr(seen, clean):.2f}, {others}, {restored:.2f} dB")
+    assert restored > psnr(seen, clean) + 2.5
     assert restored > max(others) + 0.2
 
 
-# Measured: MEASURED.
+# Measured: 2.8 and 1.7 dB above the bilinear picture.
 @pytest.mark.parametrize("levels", [0, 10])
 def test_a_mosaic_gets_colours(levels):
     clean, mask = crop("astronaut"), sites("RGGB", 128, 128)
@@ -79,4 +81,6 @@ def test_a_mosaic_gets_colours(levels):
     img = quantise(y + noise, "uint8")
     guess = bilinear(img / 255 * mask, mask)
     restored = DeepImagePrior(Demosaic("RGGB")).fit(img[..., 0]).image
-    assert psnr(restored, clean) > psnr(guess, clean) + 1
+    before, after = psnr(guess, clean), psnr(restored, clean)
+    print(f"sigma {levels}: {before:.2f}, {after:.2f} dB")
+    assert after > before + 1
