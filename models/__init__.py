@@ -94,8 +94,7 @@ def network(name: str) -> Network:
     """
     if name not in NETWORKS:
         raise ValueError(
-            f"Expected the name of a network: {', '.join(NETWORKS)}. "
-            f"Received: {name!r}"
+            f"Expected the name of a network: {', '.join(NETWORKS)}. Received: {name!r}"
         )
     return NETWORKS[name]
 
