@@ -26,7 +26,7 @@ from keras_dip.history import joined
 from keras_dip.images import PictureType, as_picture
 from keras_dip.interrupts import Interrupts, held_back
 from keras_dip.latents import GIVEN
-from keras_dip.member import Member, Plan, finisher, seeds_of, to_picture
+from keras_dip.member import Builder, Member, Plan, finisher, seeds_of, to_picture
 from keras_dip.models.copies import mean_of, policy_of
 from keras_dip.precision import policy_for
 from keras_dip.progress import PlainDisplay, ProgressCallback
@@ -43,9 +43,10 @@ class DeepImagePrior:
     Args:
         task: a task object such as `Denoise()`, `SuperResolve(factor=4)` or
             `Inpaint(mask)`, or the name of a task that needs no argument.
-        network: "skip", "hourglass", or a Keras model from z [1, h, w, c] to the
-            restored picture [1, H, W, C]; it is copied, its weights are the start.
-            None for the preset's.
+        network: one of `keras_dip.models.names()`; or a Keras model from z [1, h, w, c]
+            to the restored picture [1, H, W, C], which is copied, its weights the
+            start; or a function (image_size, *, input_channels, output_channels, seed,
+            dtype) that returns such a model. None for the preset's.
         preset: name of a recipe: "fast", "best" (the mean of several fits) or "paper"
             (as published; inpainting has variants of it).
         steps: largest number of steps instead of the preset's.
@@ -83,7 +84,7 @@ class DeepImagePrior:
         self,
         task: tasks.Task | str = "denoise",
         *,
-        network: str | keras.Model | None = None,
+        network: str | keras.Model | Builder | None = None,
         preset: str = DEFAULT,
         steps: int | None = None,
         learning_rate: float | None = None,
@@ -130,7 +131,7 @@ class DeepImagePrior:
             self.time_limit = arguments.positive("time_limit", time_limit)
         self.blend = arguments.share("blend", blend)
         self.seed = arguments.integer("seed", seed, 0)
-        self.network = network if isinstance(network, keras.Model) else None
+        self.network = None if isinstance(network, str) else network
         self._latent: np.ndarray | None = None
         if is_given:
             self._latent, _ = as_picture(latent)
@@ -223,7 +224,7 @@ class DeepImagePrior:
         """Fit the members one after the other, until one is interrupted."""
         settings = suited(self.settings, problem)
         policy = policy_for(settings.dtype_policy, self.device)
-        if self.network is not None:
+        if isinstance(self.network, keras.Model):
             policy = policy_of(self.network)
         plan = Plan(
             self.task,
@@ -317,8 +318,9 @@ class DeepImagePrior:
         settings = member.plan.settings
         numbers = asdict(settings)
         if self.network is not None:
-            numbers["network"] = self.network.name
+            numbers["network"] = _name_of(self.network)
             numbers["network_options"] = {}
+            numbers["dtype_policy"] = policy_of(member.network)
         else:
             numbers["network_options"] = models.effective_options(
                 settings.network, settings.network_options
@@ -337,7 +339,10 @@ class DeepImagePrior:
             "noise_sigma": (problem.scale or problem).sigma,
             "shape": list(problem.shape),
             "latent_shape": list(member.latent.codes.shape),
-            "crop": [(a - b) // 2 for a, b in zip(z_size, problem.shape, strict=False)],
+            # A z that is smaller than the picture has no pixels around it.
+            "crop": [
+                max(a - b, 0) // 2 for a, b in zip(z_size, problem.shape, strict=False)
+            ],
             "time_limit": self.time_limit,
             "snapshots": self.snapshots,
             "jit_compile": self.jit_compile,
@@ -351,3 +356,11 @@ class DeepImagePrior:
         }
         plain: dict[str, Any] = json.loads(json.dumps(record, default=str))
         return plain
+
+
+def _name_of(network: keras.Model | Builder) -> str:
+    """Return the name of a model, or of the function that builds one."""
+    if isinstance(network, keras.Model):
+        return str(network.name)
+    function = getattr(network, "func", network)  # of a functools.partial
+    return str(getattr(function, "__name__", type(function).__name__))

@@ -19,7 +19,7 @@ def build_conv_decoder(
     *,
     input_channels: int = 64,
     output_channels: int = 3,
-    channels: Sequence[int] = (64,) * 6,
+    layer_channels: Sequence[int] = (64,) * 6,
     doublings: int | None = None,
     upsampling: str = "nearest",
     padding: str = "zero",
@@ -36,7 +36,7 @@ def build_conv_decoder(
         image_size: height and width of the output in pixels.
         input_channels: channels of z.
         output_channels: channels of the picture.
-        channels: channels of each layer, that next to z first.
+        layer_channels: channels of each layer, that next to z first.
         doublings: how many of the first layers double the picture, at most all but the
             last; None for as many as leave z 8 pixels on its shorter side.
         upsampling: "nearest" or "bilinear".
@@ -59,7 +59,7 @@ def build_conv_decoder(
         kernel_size=3,
         input_channels=input_channels,
         output_channels=output_channels,
-        channels=channels,
+        layer_channels=layer_channels,
         doublings=doublings,
         upsampling=upsampling,
         padding=padding,

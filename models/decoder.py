@@ -21,7 +21,7 @@ def build_decoder(
     kernel_size: int,
     input_channels: int,
     output_channels: int,
-    channels: Sequence[int],
+    layer_channels: Sequence[int],
     doublings: int | None,
     upsampling: str,
     padding: str,
@@ -35,9 +35,9 @@ def build_decoder(
     The arguments are those of `build_deep_decoder`, with the side of the kernels.
     """
     check_choice("upsampling", upsampling, UPSAMPLINGS)
-    most = len(channels) - 1
+    most = len(layer_channels) - 1
     if most < 0:
-        raise ValueError("Expected channels of 1 or more layers. Received: none")
+        raise ValueError("Expected layer_channels of 1 or more layers. Received: none")
     if doublings is None:
         doublings = fitting_doublings(image_size, most)
     if not 0 <= doublings <= most:
@@ -48,7 +48,7 @@ def build_decoder(
     blocks = Blocks(padding, "relu", False, dtype, seed)
     size = latent_size(image_size, doublings)
     x = z = keras.Input((*size, input_channels), name="z", dtype="float32")
-    for i, filters in enumerate(channels):
+    for i, filters in enumerate(layer_channels):
         here, doubles = f"layer{i}", i < doublings
         if doubles and kernel_size > 1:
             x = blocks.upsample(x, upsampling, here)

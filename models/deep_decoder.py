@@ -19,7 +19,7 @@ def build_deep_decoder(
     *,
     input_channels: int = 128,
     output_channels: int = 3,
-    channels: Sequence[int] = (128,) * 6,
+    layer_channels: Sequence[int] = (128,) * 6,
     doublings: int | None = None,
     upsampling: str = "bilinear",
     sigmoid: bool = True,
@@ -33,7 +33,7 @@ def build_deep_decoder(
         image_size: height and width of the output in pixels.
         input_channels: channels of z.
         output_channels: channels of the picture.
-        channels: channels of each layer, that next to z first.
+        layer_channels: channels of each layer, that next to z first.
         doublings: how many of the first layers double the picture, at most all but the
             last; None for as many as leave z 8 pixels on its shorter side.
         upsampling: "bilinear" or "nearest".
@@ -55,7 +55,7 @@ def build_deep_decoder(
         kernel_size=1,
         input_channels=input_channels,
         output_channels=output_channels,
-        channels=channels,
+        layer_channels=layer_channels,
         doublings=doublings,
         upsampling=upsampling,
         padding="zero",

@@ -19,7 +19,7 @@ def build_resnet(
     input_channels: int = 1,
     output_channels: int = 3,
     blocks: int = 8,
-    channels: int = 32,
+    block_channels: int = 32,
     residual: bool = True,
     padding: str = "reflect",
     activation: str = "leaky_relu",
@@ -35,7 +35,7 @@ def build_resnet(
         input_channels: channels of z.
         output_channels: channels of the picture.
         blocks: number of residual blocks.
-        channels: channels of all layers between z and the picture.
+        block_channels: channels of all layers between z and the picture.
         residual: whether a block adds its input to its output.
         padding: of the first and the last convolution, "reflect" or "zero"; those
             between are padded with zeros.
@@ -57,10 +57,10 @@ def build_resnet(
     size = tuple(max(2, int(side)) for side in image_size)  # a pixel has no mirror
 
     def conv(x: Any, here: str, *, use_bias: bool = False) -> Any:
-        return make.conv(x, channels, 3, here, padding="zero", use_bias=use_bias)
+        return make.conv(x, block_channels, 3, here, padding="zero", use_bias=use_bias)
 
     z = keras.Input((*size, input_channels), name="z", dtype="float32")
-    x = make.activate(make.conv(z, channels, 3, "first"), "first")
+    x = make.activate(make.conv(z, block_channels, 3, "first"), "first")
     for i in range(blocks):
         here = f"block{i}"
         inner = make.norm_act(conv(x, f"{here}_in"), f"{here}_in")

@@ -24,7 +24,7 @@ def build_unet(
     *,
     input_channels: int = 1,
     output_channels: int = 3,
-    channels: Sequence[int] = (8, 16, 32, 64, 128, 128),
+    scale_channels: Sequence[int] = (8, 16, 32, 64, 128, 128),
     upsampling: str = TRANSPOSED,
     normalisation: str = "instance",
     padding: str = "zero",
@@ -43,8 +43,8 @@ def build_unet(
         image_size: height and width of the output in pixels.
         input_channels: channels of z.
         output_channels: channels of the picture.
-        channels: channels of each scale, finest first; the picture is halved between
-            two of them. The reference's feature scale s and m more layers are
+        scale_channels: channels of each scale, finest first; the picture is halved
+            between two of them. The reference's feature scale s and m more layers are
             (64/s, 128/s, 256/s, 512/s, 1024/s) and m times 1024/s more.
         upsampling: "transposed" (a transposed 4x4 convolution), or "nearest" or
             "bilinear" with a 3x3 convolution after it.
@@ -65,9 +65,9 @@ def build_unet(
         ValueError: if an option is none of the above, or there is but one scale.
     """
     check_choice("upsampling", upsampling, UPSAMPLINGS)
-    if len(channels) < 2:
+    if len(scale_channels) < 2:
         raise ValueError(
-            f"Expected channels of 2 or more scales. Received: {channels!r}"
+            f"Expected scale_channels of 2 or more scales. Received: {scale_channels!r}"
         )
     blocks = Blocks(padding, activation, use_bias, dtype, seed, normalisation)
 
@@ -78,11 +78,11 @@ def build_unet(
         return blocks.conv(x, filters, 3, f"{here}_double")
 
     def scale(x: Any, i: int) -> Any:
-        here, filters = f"scale{i}", channels[i]
+        here, filters = f"scale{i}", scale_channels[i]
         x = blocks.pool(x, here) if i else x
         for part in ("down0", "down1"):
             x = blocks.conv_norm_act(x, filters, 3, f"{here}_{part}")
-        if i + 1 == len(channels):
+        if i + 1 == len(scale_channels):
             return x
         deep = double(scale(x, i + 1), filters, here)
         x = blocks.concat(deep, x, here)
@@ -90,7 +90,7 @@ def build_unet(
             x = blocks.activate(blocks.conv(x, filters, 3, part), part)
         return x
 
-    size = latent_size(image_size, len(channels))
+    size = latent_size(image_size, len(scale_channels))
     z = keras.Input((*size, input_channels), name="z", dtype="float32")
     x = blocks.conv(scale(z, 0), output_channels, 1, "output")
     return keras.Model(z, picture_from(x, image_size, sigmoid=sigmoid), name=name)

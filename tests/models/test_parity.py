@@ -46,14 +46,17 @@ IS_NORM = r"model\.([234]\.[14]|6)"
 def build_from(config):
     sizes = {"input_channels": config.get("num_input_channels")}
     if config.get("builder") == "ResNet":
-        sizes |= {"blocks": config["num_blocks"], "channels": config["num_channels"]}
+        sizes |= {
+            "blocks": config["num_blocks"],
+            "block_channels": config["num_channels"],
+        }
         return build_resnet(config["image_size"], **sizes)
     if config.get("builder") == "UNet":
         wide = [64, 128, 256, 512, 1024] + [1024] * config["more_layers"]
         return build_unet(
             config["image_size"],
             **sizes,
-            channels=[width // config["feature_scale"] for width in wide],
+            scale_channels=[width // config["feature_scale"] for width in wide],
             upsampling=config["upsample_mode"],
             padding=config["pad"],
         )
@@ -94,17 +97,22 @@ def variable(network, key):
 def from_pytorch(key):
     """Return our layer and weight for one of PyTorch's names."""
     module, kind = key.rsplit(".", 1)
+    is_norm = re.fullmatch(IS_NORM, module)
+    names = ("gamma", "beta") if is_norm else ("kernel", "bias")
     for pattern, ours in NAMES:
         if found := re.fullmatch(pattern, module):
-            groups = iter(found.groups())
-            layer = re.sub(
-                r"\{(-?\d)\}", lambda m: str(int(next(groups)) + int(m[1])), ours
-            )
-            is_norm = re.fullmatch(IS_NORM, module)
-            names = ("gamma", "beta") if is_norm else ("kernel", "bias")
+            layer = with_numbers(ours, list(map(int, found.groups())))
             part = "norm" if is_norm else "conv"
             return f"{layer}/{part}", names[kind == "bias"]
     raise KeyError(key)
+
+
+def with_numbers(text, numbers):
+    """Put numbers, each plus what the braces say, into the braces of a text."""
+    parts = re.split(r"\{(-?\d)\}", text)
+    for place, number in zip(range(1, len(parts), 2), numbers, strict=True):
+        parts[place] = str(int(parts[place]) + number)
+    return "".join(parts)
 
 
 def comes_to_nothing(network, weight):
