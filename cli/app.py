@@ -17,6 +17,7 @@ _VERBS = {
     "info": "keras_dip.cli.commands.info",
     "demo": "keras_dip.cli.commands.demo",
     "evaluate": "keras_dip.cli.commands.evaluate",
+    "networks": "keras_dip.cli.commands.networks",
     "bench": "keras_dip.cli.commands.bench",
 }
 

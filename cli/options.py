@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from keras_dip import models
 from keras_dip.cli.messages import Messages
 from keras_dip.settings import DEFAULT as DEFAULT_PRESET
 from keras_dip.tasks import Declaration, Option
@@ -181,8 +182,9 @@ def fit_options(presets: Iterable[str]) -> list[click.Parameter]:
         ),
         click.Option(
             ["--network"],
-            type=click.Choice(["skip", "hourglass"]),
-            help="Shape of the network. [default: as the preset says]",
+            type=click.Choice(models.names()),
+            help="Shape of the network: 'keras-dip networks' tells them apart. "
+            "[default: as the preset says]",
         ),
         *_prior_options(),
         click.Option(

@@ -40,12 +40,13 @@ def task_from(task: Any) -> tasks.Task:
 
 
 def check_network(network: Any) -> None:
-    """Raise ValueError unless it is None, a keras.Model or the name of a network."""
-    is_model = network is None or isinstance(network, keras.Model)
-    if not is_model and network not in models.names():
+    """Raise ValueError unless it is None, a model, a builder or a network's name."""
+    if network is None or callable(network):  # a keras.Model is callable too
+        return
+    if not isinstance(network, str) or network not in models.names():
         raise ValueError(
-            f"Expected a network of {', '.join(models.names())}, or a keras.Model. "
-            f"Received: {network!r}"
+            f"Expected a network of {', '.join(models.names())}, a keras.Model or a "
+            f"function that builds one. Received: {network!r}"
         )
 
 

@@ -34,19 +34,22 @@ from keras_dip.settings import Settings
 from keras_dip.snapshots import Snapshots
 from keras_dip.stopping import TimeLimit, rule_for
 
+Builder = Callable[..., keras.Model]
+"""f((height, width), *, input_channels, output_channels, seed, dtype) -> keras.Model"""
+
 
 @dataclass(frozen=True, eq=False)
 class Plan:
     """What a member is made from, whatever the picture.
 
-    `network` is a model of the user's, or None for the settings'; `latent` a picture
-    [1, h, w, c] that the user wants as z, or None; `regularizers` are explicit priors;
-    `optimizer` one of Keras in place of Adam.
+    `network` is a model of the user's, a function that builds one (`Builder`), or None
+    for the settings'; `latent` a picture [1, h, w, c] that the user wants as z, or
+    None; `regularizers` are explicit priors; `optimizer` one of Keras in place of Adam.
     """
 
     task: tasks.Task
     settings: Settings
-    network: keras.Model | None = None
+    network: keras.Model | Builder | None = None
     latent: np.ndarray | None = None
     jit_compile: bool = False
     snapshots: int = 0
@@ -271,22 +274,29 @@ class Member:
 
 
 def _network(plan: Plan, problem: tasks.Problem, seed: int) -> keras.Model:
-    """Build the network of the settings, or copy the user's."""
-    if plan.network is not None:
+    """Build the network of the settings, or the user's, or copy the user's."""
+    if isinstance(plan.network, keras.Model):
         return copy_for(plan.network, problem.shape)
     settings = plan.settings
     height, width, channels = problem.shape
-    return models.build(
-        settings.network,
-        (height, width),
-        input_channels=latent_channels(
+    common = {
+        "input_channels": latent_channels(
             settings.latent, settings.latent_channels, _given(plan, problem)
         ),
-        output_channels=channels,
-        seed=seed,
-        dtype=settings.dtype_policy,
-        **settings.network_options,
-    )
+        "output_channels": channels,
+        "seed": seed,
+        "dtype": settings.dtype_policy,
+    }
+    if plan.network is None:
+        options = {**common, **settings.network_options}
+        return models.build(settings.network, (height, width), **options)
+    built = plan.network((height, width), **common)
+    if not isinstance(built, keras.Model):
+        raise ValueError(
+            "Expected a network, a function that returns a keras.Model. "
+            f"Received: one that returns {type(built).__name__}"
+        )
+    return copy_for(built, problem.shape)
 
 
 def _given(plan: Plan, problem: tasks.Problem) -> np.ndarray:
@@ -304,12 +314,19 @@ def _latent(
     _, *size, channels = network.input_shape
     given = _given(plan, problem)
     name = plan.settings.latent
-    sizes = [problem.shape[:2], tuple(size)]
-    if name == GIVEN and given.shape[1:3] not in sizes:
+    is_small = any(s < p for s, p in zip(size, problem.shape, strict=False))
+    if is_small and name.startswith("picture"):
         raise ValueError(
-            "Expected a latent of the restored picture's size, "
-            f"{sizes[0]}, or of the network's, {sizes[1]} (height, width). "
-            f"Received: {given.shape[1:3]}"
+            "Expected a latent without the picture, such as 'noise', for a network "
+            f"whose z is smaller: {size[0]} x {size[1]} pixels (height x width). "
+            f"Received: {name!r}"
+        )
+    sizes = [problem.shape[:2], tuple(size)]
+    if name == GIVEN and given.shape[1:3] not in (sizes[1:] if is_small else sizes):
+        of_picture = "" if is_small else f"the restored picture's size, {sizes[0]}, or "
+        raise ValueError(
+            f"Expected a latent of {of_picture}the network's size, {sizes[1]} (height, "
+            f"width). Received: {given.shape[1:3]}"
         )
     drawn = channels - given.shape[-1] if name == "picture+noise" else channels
     latent = None

@@ -26,7 +26,7 @@ from keras_dip.history import joined
 from keras_dip.images import PictureType, as_picture
 from keras_dip.interrupts import Interrupts, held_back
 from keras_dip.latents import GIVEN
-from keras_dip.member import Member, Plan, finisher, seeds_of, to_picture
+from keras_dip.member import Builder, Member, Plan, finisher, seeds_of, to_picture
 from keras_dip.models.copies import mean_of, policy_of
 from keras_dip.models.offset import CHOICES
 from keras_dip.precision import policy_for
@@ -44,9 +44,10 @@ class DeepImagePrior:
     Args:
         task: a task object such as `Denoise()`, `SuperResolve(factor=4)` or
             `Inpaint(mask)`, or the name of a task that needs no argument.
-        network: "skip", "hourglass", or a Keras model from z [1, h, w, c] to the
-            restored picture [1, H, W, C]; it is copied, its weights are the start.
-            None for the preset's.
+        network: one of `keras_dip.models.names()`; or a Keras model from z [1, h, w, c]
+            to the restored picture [1, H, W, C], which is copied, its weights the
+            start; or a function (image_size, *, input_channels, output_channels, seed,
+            dtype) that returns such a model. None for the preset's.
         preset: name of a recipe: "fast", "best" (the mean of several fits) or "paper"
             (as published; inpainting has variants of it).
         steps: largest number of steps instead of the preset's.
@@ -91,7 +92,7 @@ class DeepImagePrior:
         self,
         task: tasks.Task | str = "denoise",
         *,
-        network: str | keras.Model | None = None,
+        network: str | keras.Model | Builder | None = None,
         preset: str = DEFAULT,
         steps: int | None = None,
         learning_rate: float | None = None,
@@ -142,7 +143,7 @@ class DeepImagePrior:
             self.time_limit = arguments.positive("time_limit", time_limit)
         self.blend = arguments.share("blend", blend)
         self.seed = arguments.integer("seed", seed, 0)
-        self.network = network if isinstance(network, keras.Model) else None
+        self.network = None if isinstance(network, str) else network
         self._latent: np.ndarray | None = None
         if is_given:
             self._latent, _ = as_picture(latent)
@@ -237,7 +238,7 @@ class DeepImagePrior:
         """Fit the members one after the other, until one is interrupted."""
         settings = suited(self.settings, problem)
         policy = policy_for(settings.dtype_policy, self.device)
-        if self.network is not None:
+        if isinstance(self.network, keras.Model):
             policy = policy_of(self.network)
         plan = Plan(
             self.task,
@@ -333,8 +334,9 @@ class DeepImagePrior:
         settings = member.plan.settings
         numbers = asdict(settings)
         if self.network is not None:
-            numbers["network"] = self.network.name
+            numbers["network"] = _name_of(self.network)
             numbers["network_options"] = {}
+            numbers["dtype_policy"] = policy_of(member.network)
         else:
             numbers["network_options"] = models.effective_options(
                 settings.network, settings.network_options
@@ -353,7 +355,10 @@ class DeepImagePrior:
             "noise_sigma": (problem.scale or problem).sigma,
             "shape": list(problem.shape),
             "latent_shape": list(member.latent.codes.shape),
-            "crop": [(a - b) // 2 for a, b in zip(z_size, problem.shape, strict=False)],
+            # A z that is smaller than the picture has no pixels around it.
+            "crop": [
+                max(a - b, 0) // 2 for a, b in zip(z_size, problem.shape, strict=False)
+            ],
             "time_limit": self.time_limit,
             "snapshots": self.snapshots,
             "optimizer": "adam" if self.optimizer is None else self.optimizer.name,
@@ -374,3 +379,11 @@ class DeepImagePrior:
 def _in_rank(array: np.ndarray, rank: int) -> np.ndarray:
     """Return [H, W, 1] as [H, W] where the input was; colours keep their axis."""
     return array[..., 0] if rank == 2 and array.shape[2] == 1 else array
+
+
+def _name_of(network: keras.Model | Builder) -> str:
+    """Return the name of a model, or of the function that builds one."""
+    if isinstance(network, keras.Model):
+        return str(network.name)
+    function = getattr(network, "func", network)  # of a functools.partial
+    return str(getattr(function, "__name__", type(function).__name__))

@@ -7,6 +7,7 @@ holds what all have in common, the published values where the paper has one.
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+import keras_dip.models as models
 import keras_dip.tasks as tasks
 from keras_dip.holes import holes_are_scattered
 from keras_dip.latents import check_kind
@@ -59,12 +60,19 @@ class Settings:
 def resolve(task: tasks.Task, preset: str, **changes: Any) -> Settings:
     """Return the settings of a task's preset, with the changes that are not None.
 
+    A network of another family than the preset's takes none of its options: it has its
+    own defaults, and what a fit of it needs (`models.Network.settings`).
+
     Raises:
-        ValueError: if the task has no such preset, or there is no such latent.
+        ValueError: if the task has no such preset, or there is no such latent or
+            network.
     """
     settings = Settings(**task.preset_settings(preset))
     known = {f.name for f in fields(Settings)}
     given = {k: v for k, v in changes.items() if k in known and v is not None}
+    network = models.network(given.get("network", settings.network))
+    if network.family != models.network(settings.network).family:
+        settings = replace(settings, network_options={}, **network.settings)
     settings = replace(settings, **given)
     check_kind(settings.latent)
     if (settings.recorruption or settings.hiding) and settings.latent != PICTURE_FIRST:

@@ -17,7 +17,8 @@ from keras_dip.models.fused import BatchNormalization, Conv2D
 from keras_dip.models.merge import NearestMergeConv2D
 
 PADDINGS = ("reflect", "zero")
-ACTIVATIONS = ("leaky_relu", "swish", "elu", "none")
+ACTIVATIONS = ("leaky_relu", "relu", "swish", "elu", "none")
+NORMALISATIONS = ("batch", "instance", "none")
 DOWNSAMPLINGS = ("stride", "avg", "max", "lanczos2", "lanczos3")
 UPSAMPLINGS = ("nearest", "bilinear")
 
@@ -48,6 +49,31 @@ class ReflectionPadding2D(layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="keras_dip")
+class InstanceNormalization(layers.Layer):
+    """Give each channel of each picture mean 0 and variance 1; there are no weights.
+
+    The mean is taken away before anything is multiplied, which Keras' group
+    normalisation does not, and loses digits.
+    """
+
+    def __init__(self, epsilon: float = 1e-5, **kwargs: Any) -> None:
+        """Set what is added to the variance; PyTorch's by default."""
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+
+    def call(self, inputs: Any) -> Any:
+        """Normalise [n, h, w, c], in float32."""
+        x = ops.cast(inputs, "float32")
+        x = x - ops.mean(x, axis=(1, 2), keepdims=True)
+        variance = ops.mean(ops.square(x), axis=(1, 2), keepdims=True)
+        return ops.cast(x * ops.rsqrt(variance + self.epsilon), self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {**super().get_config(), "epsilon": self.epsilon}
+
+
+@keras.saving.register_keras_serializable(package="keras_dip")
 class LanczosDownsampling2D(layers.Layer):
     """Halve height and width with a fixed Lanczos kernel."""
 
@@ -74,26 +100,44 @@ class LanczosDownsampling2D(layers.Layer):
 
 @dataclass
 class Blocks:
-    """Makes convolution blocks that share padding, activation, bias, dtype and seed."""
+    """Makes convolution blocks that share padding, activation, bias, dtype and seed.
+
+    `normalisation` is "batch"; "instance" (each picture and channel by itself, without
+    weights, as PyTorch's by default); or "none".
+    """
 
     padding: str
     activation: str
     use_bias: bool
     dtype: Any
     seed: int
+    normalisation: str = "batch"
     _seeds: Any = field(init=False)
 
     def __post_init__(self) -> None:
         """Start the stream of seeds, one for each drawing of weights."""
         check_choice("padding", self.padding, PADDINGS)
         check_choice("activation", self.activation, ACTIVATIONS)
+        check_choice("normalisation", self.normalisation, NORMALISATIONS)
         self._seeds = np.random.default_rng(self.seed)
 
     def conv(
-        self, x: Any, filters: int, kernel_size: int, name: str, down: str | None = None
+        self,
+        x: Any,
+        filters: int,
+        kernel_size: int,
+        name: str,
+        down: str | None = None,
+        *,
+        padding: str | None = None,
+        use_bias: bool | None = None,
     ) -> Any:
-        """Pad and convolve; `down` halves the size in the given way."""
-        if self.padding == "reflect" and kernel_size > 1:
+        """Pad and convolve; `down` halves the size in the given way.
+
+        `padding` and `use_bias` are those of all blocks where they are None.
+        """
+        padding = self.padding if padding is None else padding
+        if padding == "reflect" and kernel_size > 1:
             pad = (kernel_size - 1) // 2
             x = ReflectionPadding2D(pad, dtype=self.dtype, name=f"{name}_pad")(x)
         elif kernel_size > 1:
@@ -105,7 +149,7 @@ class Blocks:
             filters,
             kernel_size,
             strides=2 if down == "stride" else 1,
-            use_bias=self.use_bias,
+            use_bias=self.use_bias if use_bias is None else use_bias,
             kernel_initializer=self._uniform(bound),
             bias_initializer=self._uniform(bound),
             dtype=self.dtype,
@@ -114,7 +158,11 @@ class Blocks:
         return x if down in (None, "stride") else self._halve(x, down, f"{name}_{down}")
 
     def norm(self, x: Any, name: str) -> Any:
-        """Batch-normalise."""
+        """Normalise each channel."""
+        if self.normalisation == "none":
+            return x
+        if self.normalisation == "instance":
+            return InstanceNormalization(dtype=self.dtype, name=f"{name}_norm")(x)
         return BatchNormalization(dtype=self.dtype, name=f"{name}_norm")(x)
 
     def conv_norm_act(
@@ -125,7 +173,7 @@ class Blocks:
 
     def norm_act(self, x: Any, name: str) -> Any:
         """Normalise and activate."""
-        return self._activate(self.norm(x, name), name)
+        return self.activate(self.norm(x, name), name)
 
     def nearest_merge(
         self, skip: Any, deep: Any, filters: int, name: str, *, norm: bool
@@ -159,7 +207,33 @@ class Blocks:
             [first, second]
         )
 
-    def _activate(self, x: Any, name: str) -> Any:
+    def transposed_conv(self, x: Any, filters: int, name: str) -> Any:
+        """Double height and width by a transposed 4x4 convolution, always with bias.
+
+        PyTorch takes the weights' second axis, here the filters, for their inputs.
+        """
+        bound = 1 / np.sqrt(4**2 * filters)
+        return layers.Conv2DTranspose(
+            filters,
+            4,
+            strides=2,
+            padding="same",
+            kernel_initializer=self._uniform(bound),
+            bias_initializer=self._uniform(bound),
+            dtype=self.dtype,
+            name=f"{name}_conv",
+        )(x)
+
+    def add(self, first: Any, second: Any, name: str) -> Any:
+        """Add two tensors."""
+        return layers.Add(dtype=self.dtype, name=f"{name}_add")([first, second])
+
+    def pool(self, x: Any, name: str) -> Any:
+        """Halve height and width by the largest of four pixels."""
+        return self._halve(x, "max", f"{name}_max")
+
+    def activate(self, x: Any, name: str) -> Any:
+        """Apply the activation."""
         if self.activation == "none":
             return x
         if self.activation == "leaky_relu":
@@ -178,6 +252,22 @@ class Blocks:
     def _uniform(self, bound: float) -> keras.initializers.Initializer:
         seed, bound = int(self._seeds.integers(2**31)), float(bound)
         return keras.initializers.RandomUniform(-bound, bound, seed=seed)
+
+
+def picture_from(x: Any, image_size: tuple[int, int], *, sigmoid: bool) -> Any:
+    """Return the middle of [n, h, w, c] of `image_size` pixels as float32 picture.
+
+    `sigmoid` takes it into (0, 1).
+    """
+    size = x.shape[1:3]
+    final = "sigmoid" if sigmoid else "linear"
+    x = layers.Activation(final, dtype="float32", name="image")(x)
+    if tuple(size) == tuple(image_size):
+        return x
+    crop = [(s - t) // 2 for s, t in zip(size, image_size, strict=True)]
+    rest = [s - t - c for s, t, c in zip(size, image_size, crop, strict=True)]
+    sides = ((crop[0], rest[0]), (crop[1], rest[1]))
+    return layers.Cropping2D(sides, dtype="float32", name="crop")(x)
 
 
 def check_choice(name: str, value: Any, choices: Sequence[Any]) -> Any:

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-from keras import layers
 
 from keras_dip.models.blocks import (
     DOWNSAMPLINGS,
@@ -21,6 +20,7 @@ from keras_dip.models.blocks import (
     Blocks,
     check_choice,
     per_scale,
+    picture_from,
 )
 
 PerScale = int | str | Sequence[int] | Sequence[str]
@@ -68,7 +68,7 @@ def build_skip(
         upsampling: "bilinear" or "nearest", one or one per scale.
         downsampling: "stride", "avg", "max", "lanczos2" or "lanczos3".
         padding: "reflect" or "zero".
-        activation: "leaky_relu" (slope 0.2), "swish", "elu" or "none".
+        activation: "leaky_relu" (slope 0.2), "relu", "swish", "elu" or "none".
         up_1x1: whether a 1x1 convolution follows each decoder convolution.
         sigmoid: whether the output passes through a sigmoid, into (0, 1).
         use_bias: whether convolutions have biases.
@@ -134,13 +134,7 @@ def build_skip(
 
     z = keras.Input((*size, input_channels), name="z", dtype="float32")
     x = blocks.conv(scale(z, 0), output_channels, 1, "output")
-    final = "sigmoid" if sigmoid else "linear"
-    x = layers.Activation(final, dtype="float32", name="image")(x)
-    crop = [(s - t) // 2 for s, t in zip(size, image_size, strict=True)]
-    rest = [s - t - c for s, t, c in zip(size, image_size, crop, strict=True)]
-    if size != tuple(image_size):
-        sides = ((crop[0], rest[0]), (crop[1], rest[1]))
-        x = layers.Cropping2D(sides, dtype="float32", name="crop")(x)
+    x = picture_from(x, image_size, sigmoid=sigmoid)
     return keras.Model(z, x, name=name)
 
 

@@ -104,6 +104,7 @@ def test_the_other_ways_to_halve_follow_the_convolution(down):
     ("activation", "function"),
     [
         ("leaky_relu", lambda x: np.where(x > 0, x, 0.2 * x)),
+        ("relu", lambda x: np.maximum(x, 0)),
         ("swish", lambda x: x / (1 + np.exp(-x))),
         ("elu", lambda x: np.where(x > 0, x, np.expm1(x))),
         ("none", lambda x: x),

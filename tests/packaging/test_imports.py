@@ -55,6 +55,7 @@ def test_a_network_loads_keras(tmp_path):
         ["regenerate", "--help"],
         ["info", "--help"],
         ["demo", "--help"],
+        ["networks", "--help"],
     ],
     ids=" ".join,
 )
