@@ -39,7 +39,7 @@ class Network:
 NETWORKS = {
     "skip": Network(
         "build_skip",
-        "encoder-decoder with thin skip connections: the default",
+        "encoder-decoder, thin skip connections; the default",
         "skip",
     ),
     "hourglass": Network(

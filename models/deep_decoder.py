@@ -1,8 +1,8 @@
 """The Deep Decoder: fewer weights than the picture has numbers, and no convolutions.
 
 Each layer mixes the channels of a pixel, doubles the picture, and normalises what a
-ReLU leaves of it. With so few weights noise cannot be learnt well, so that a fit need
-not be stopped in time (Heckel and Hand, "Deep Decoder: Concise Image Representations
+ReLU leaves of it. Where the weights are several times fewer than the picture's numbers,
+noise cannot be learnt well, and a fit need not be stopped in time (Heckel and Hand, "Deep Decoder: Concise Image Representations
 from Untrained Non-convolutional Networks", ICLR 2019, equation 1).
 """
 

@@ -9,6 +9,7 @@ import onnxruntime
 import pytest
 
 from keras_dip import DeepImagePrior, Denoise, Inpaint, SuperResolve, models
+from keras_dip.member import Member, Plan, seeds_of
 from keras_dip.models.deep_decoder import build_deep_decoder
 from keras_dip.models.skip import build_skip
 from keras_dip.onnx_io.regenerate import info
@@ -153,9 +154,7 @@ def test_a_builder_makes_the_network_at_the_pictures_size(scene):
         sizes = {"input_channels": input_channels, "output_channels": output_channels}
         return small_skip(image_size, seed=seed, dtype=dtype, **sizes)
 
-    prior = DeepImagePrior(
-        Denoise(sigma=0.1), network=build, steps=2, members=2, dtype_policy="float32"
-    )
+    prior = prior_with("skip", network=build, members=2, dtype_policy="float32")
     restoration = prior.fit(scene(*ODD, 3, noise=0.1))
     # The preset's z: the picture and five channels of noise.
     assert [(*entry[:3], entry[4]) for entry in asked] == [(ODD, 8, 3, "float32")] * 2
@@ -168,21 +167,33 @@ def test_a_builder_makes_the_network_at_the_pictures_size(scene):
     )
 
 
-def test_a_builder_made_with_partial_is_the_network_by_name(scene):
-    img = scene(*ODD, 3)
-    by_name = prior_with("skip").fit(img)
+def test_a_builder_gets_what_a_network_by_name_gets(scene):
     build = functools.partial(build_skip, **SMALL["skip"])
-    built = prior_with("skip", network=build).fit(img)
-    assert built.settings["network"] == "build_skip"
-    np.testing.assert_array_equal(built.image, by_name.image)
+    by_name, built = prior_with("skip"), prior_with("skip", network=build)
+    problem = built.task.prepare(scene(*ODD, 3))
+    first, second = (
+        Member(
+            Plan(prior.task, replace(prior.settings, dtype_policy="float32"), network),
+            problem,
+            seeds_of(3, 0),
+        ).network
+        for prior, network in ((by_name, None), (built, built.network))
+    )
+    for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_a_builder_whose_z_is_small(scene):
     def build(image_size, **common):
         return build_deep_decoder(image_size, **common, **SMALL["deep_decoder"])
 
-    prior = DeepImagePrior(Denoise(), network=build, latent="noise", steps=2)
-    assert prior.fit(scene(*ODD, 3)).z.shape == (1, 6, 7, 5)
+    options = {"latent": "noise", "steps": 2, "stop": "none"}
+    prior = DeepImagePrior(
+        Denoise(), network=functools.partial(build), preset="paper", **options
+    )
+    restoration = prior.fit(scene(*ODD, 3))
+    assert restoration.z.shape == (1, 6, 7, 32)
+    assert restoration.settings["network"] == "build"
 
 
 @pytest.mark.parametrize(
