@@ -2,8 +2,9 @@
 
 Each layer mixes the channels of a pixel, doubles the picture, and normalises what a
 ReLU leaves of it. Where the weights are several times fewer than the picture's numbers,
-noise cannot be learnt well, and a fit need not be stopped in time (Heckel and Hand, "Deep Decoder: Concise Image Representations
-from Untrained Non-convolutional Networks", ICLR 2019, equation 1).
+noise cannot be learnt well, and a fit need not be stopped in time (Heckel and Hand,
+"Deep Decoder: Concise Image Representations from Untrained Non-convolutional Networks",
+ICLR 2019, equation 1).
 """
 
 from collections.abc import Sequence
