@@ -75,7 +75,7 @@ def restore(request: Request, messages: Messages) -> int:
     floats, info = images.read(request.source)
     task = make_task(
         request.declaration.name, _task_arguments(request, floats.shape, info)
-    )
+    ).informed_by(info)
     # The integers of the file, so that the fit knows the picture's depth.
     picture = quantise(floats, info.dtype)
     if task.takes_alpha and info.alpha is not None:
