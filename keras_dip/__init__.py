@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from keras_dip.prior import DeepImagePrior as DeepImagePrior
     from keras_dip.restoration import Restoration as Restoration
+    from keras_dip.tasks.dejpeg import DeJPEG as DeJPEG
     from keras_dip.tasks.denoise import Denoise as Denoise
     from keras_dip.tasks.inpaint import Inpaint as Inpaint
     from keras_dip.tasks.super_resolve import SuperResolve as SuperResolve
@@ -25,6 +26,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 _HOME_OF = {
     "DeepImagePrior": "keras_dip.prior",
+    "DeJPEG": "keras_dip.tasks.dejpeg",
     "Denoise": "keras_dip.tasks.denoise",
     "Inpaint": "keras_dip.tasks.inpaint",
     "Restoration": "keras_dip.restoration",
@@ -32,6 +34,7 @@ _HOME_OF = {
 }
 
 __all__ = [
+    "DeJPEG",
     "DeepImagePrior",
     "Denoise",
     "Inpaint",

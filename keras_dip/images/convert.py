@@ -32,7 +32,7 @@ class PictureType:
         rank: 2 for HxW, 3 for HxWxC.
         dtype: "uint8", "uint16" or "float32".
         alpha: Transparency set aside, HxW floats in [0, 1]; or None.
-        jpeg: How it was coded, of a JPEG that Pillow opened and nobody touched; or None.
+        jpeg: How a JPEG was coded that Pillow opened and nobody touched; or None.
     """
 
     rank: Literal[2, 3]

@@ -39,7 +39,12 @@ _LUMA = (
     (49, 64, 78, 87, 103, 121, 120, 101),
     (72, 92, 95, 98, 112, 100, 103, 99),
 )
-_CHROMA_CORNER = ((17, 18, 24, 47), (18, 21, 26, 66), (24, 26, 56, 99), (47, 66, 99, 99))
+_CHROMA_CORNER = (
+    (17, 18, 24, 47),
+    (18, 21, 26, 66),
+    (24, 26, 56, 99),
+    (47, 66, 99, 99),
+)
 """Example tables K.1 and K.2 of ITU-T T.81; K.2 is 99 outside its corner."""
 
 # Rows: Y, Cb, Cr of red, green, blue (JFIF 1.02, which is BT.601 at full range).

@@ -98,8 +98,8 @@ LARGEST_STEP = 65535
 PULL = 0.05
 """Weight of the distance from the middle of what the file allows.
 
-Without it most coefficients are free, and the fit takes long to find any picture at all;
-with 1 it would be the mean squared error.
+Without it most coefficients are free, and the fit takes long to find any picture;
+where it outweighs the rest, the artefacts are learnt.
 """
 
 PLANES = ("luma", "chroma")
