@@ -69,8 +69,7 @@ DECLARATION = Declaration(
         Option(
             "subsampling",
             "choice",
-            "How colour was reduced. [default: as the file says; 4:2:0 if it is no "
-            "JPEG]",
+            "How colour was reduced, if the file does not tell: 4:2:0 if not given.",
             choices=tuple(SUBSAMPLINGS),
         ),
     ),
