@@ -80,7 +80,8 @@ def _evaluate(
         seed=evaluation.settings["seed"],
     )
     before, _ = evaluation.protocol.scores(case.unrestored(), case.clean, case.depth)
-    task = make_task(evaluation.task, _arguments(evaluation, case))
+    arguments = _arguments(evaluation, case)
+    task = make_task(evaluation.task, arguments).informed_by(case)
     outcome = fit(
         task,
         case.degraded,

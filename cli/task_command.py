@@ -78,7 +78,7 @@ def restore(request: Request, messages: Messages) -> int:
     task = make_task(
         request.declaration.name,
         _task_arguments(request, floats.shape, info, messages),
-    )
+    ).informed_by(info)
     # The integers of the file, so that the fit knows the picture's depth.
     picture = quantise(floats, info.dtype)
     if task.takes_alpha and info.alpha is not None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     )
     from keras_dip.tasks.compose import Compose as Compose
     from keras_dip.tasks.deblur import Deblur as Deblur
+    from keras_dip.tasks.dejpeg import DeJPEG as DeJPEG
     from keras_dip.tasks.demosaic import Demosaic as Demosaic
     from keras_dip.tasks.denoise import Denoise as Denoise
     from keras_dip.tasks.enhance import Enhance as Enhance
@@ -36,6 +37,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 _HOME_OF = {
     "DeepImagePrior": "keras_dip.prior",
+    "DeJPEG": "keras_dip.tasks.dejpeg",
     "Denoise": "keras_dip.tasks.denoise",
     "Inpaint": "keras_dip.tasks.inpaint",
     "Restoration": "keras_dip.restoration",
@@ -43,6 +45,7 @@ _HOME_OF = {
 }
 
 __all__ = [
+    "DeJPEG",
     "DeepImagePrior",
     "Denoise",
     "Inpaint",

@@ -52,11 +52,13 @@ class Case:
         clean: The undamaged picture, floats in [0, 1], [H, W] or [H, W, 3].
         degraded: The damaged one, integers, [h, w] or [h, w, 3].
         mask: Where `degraded` is known, booleans [h, w] or [h, w, 3]; or None.
+        jpeg: How the file of `degraded` was coded, if it was a JPEG and is whole.
     """
 
     clean: Floats
     degraded: Array
     mask: Array | None = None
+    jpeg: images.JpegCoding | None = None
 
     @property
     def depth(self) -> Depth:
@@ -223,7 +225,10 @@ def load(
             "Received: none."
         )
     floats, info = images.read(pair.degraded)
-    return Case(clean, like_clean(quantise(floats, info.dtype)))
+    degraded = like_clean(quantise(floats, info.dtype))
+    # A crop may cut through blocks.
+    coding = info.jpeg if degraded.shape == floats.shape else None
+    return Case(clean, degraded, jpeg=coding)
 
 
 def _with_mask(pair: Pair) -> tuple[Array, Array]:

@@ -160,7 +160,8 @@ class DeepImagePrior:
 
         Args:
             img: [H, W] or [H, W, C] array of uint8, uint16 or floats in [0, 1], or a
-                Pillow image, whose alpha (unless it is the mask) is set aside.
+                Pillow image, whose alpha (unless it is the mask) is set aside. A JPEG
+                fresh from `PIL.Image.open` tells the task how it was coded.
             reference: the ground truth, of the restored picture's shape; used for the
                 curves `psnr` and `ssim` alone, never for the fit.
 
@@ -173,21 +174,28 @@ class DeepImagePrior:
         """
         self.restoration = None
         picture, kind = self._picture(img)
-        problem = self.task.prepare(picture)
+        task = self.task.informed_by(kind)
+        problem = task.prepare(picture)
         if self.settings.unclip:
-            problem = self.task.unclip(problem, self.seed)
+            problem = task.unclip(problem, self.seed)
         if self.settings.back_projection:
-            problem = self.task.back_project(problem)
+            problem = task.back_project(problem)
+        if self.settings.quantisation:
+            problem = task.use_quantisation(problem)
         target = arguments.reference_for(reference, problem.shape)
         with arguments.device_scope(self.device):
-            return self._fit(problem, kind, target)
+            return self._fit(task, problem, kind, target)
 
     def _fit(
-        self, problem: tasks.Problem, kind: PictureType, target: np.ndarray | None
+        self,
+        task: tasks.Task,
+        problem: tasks.Problem,
+        kind: PictureType,
+        target: np.ndarray | None,
     ) -> Restoration:
         start = time.perf_counter()
-        finish = finisher(self.task, problem, self.blend)
-        members = self._fit_members(problem, kind, target, finish, start)
+        finish = finisher(task, problem, self.blend)
+        members = self._fit_members(task, problem, target, finish, start)
         last = members[-1]
         with held_back() as interrupts:
             hurry = last.stopped_by in ("interrupt", "time limit")
@@ -229,8 +237,8 @@ class DeepImagePrior:
 
     def _fit_members(
         self,
+        task: tasks.Task,
         problem: tasks.Problem,
-        kind: PictureType,
         target: np.ndarray | None,
         finish: Any,
         start: float,
@@ -241,7 +249,7 @@ class DeepImagePrior:
         if isinstance(self.network, keras.Model):
             policy = policy_of(self.network)
         plan = Plan(
-            self.task,
+            task,
             replace(settings, dtype_policy=policy),
             network=self.network,
             latent=None if self._latent is None else self._latent[np.newaxis],
@@ -346,7 +354,7 @@ class DeepImagePrior:
         z_size = member.latent.codes.shape[1:3]
         record = {
             "task": self.task.name,
-            "task_options": self.task.settings(),
+            "task_options": member.plan.task.settings(),
             "preset": self.preset,
             "seed": self.seed,
             **numbers,

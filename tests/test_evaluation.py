@@ -128,6 +128,20 @@ def test_what_has_the_clean_size_is_cropped_like_it(save):
     assert load(pair, task="super_resolve", crop_multiple=4).degraded.shape[0] == 4
 
 
+def test_a_whole_jpeg_tells_how_it_was_coded(save):
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 18, 3), dtype="uint8")
+    folder = save("x_GT.png", pixels=pixels)
+    Image.fromarray(pixels).save(folder / "x_small.jpg", quality=20)
+    pair = Pair(folder / "x_GT.png", folder / "x_small.jpg")
+
+    coding = load(pair, task="dejpeg").jpeg
+
+    with Image.open(folder / "x_small.jpg") as image:
+        assert coding.tables[0] == tuple(image.quantization[0])
+    # A crop may cut through blocks.
+    assert load(pair, task="dejpeg", crop_multiple=4).jpeg is None
+
+
 def test_a_missing_degraded_picture_names_the_clean_one(save):
     pair = Pair(save("x_GT.png") / "x_GT.png")
 

@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 
 from keras_dip.errors import ImageError
 from keras_dip.images.info import Array, Depth, Floats
+from keras_dip.images.jpeg import JpegCoding, coding_of
 
 _GREY_MODES = frozenset({"1", "L", "LA", "La"})
 _COLOUR_MODES = frozenset(
@@ -31,11 +32,13 @@ class PictureType:
         rank: 2 for HxW, 3 for HxWxC.
         dtype: "uint8", "uint16" or "float32".
         alpha: Transparency set aside, HxW floats in [0, 1]; or None.
+        jpeg: How a JPEG was coded that Pillow opened and nobody touched; or None.
     """
 
     rank: Literal[2, 3]
     dtype: Literal["uint8", "uint16", "float32"]
     alpha: Floats | None = None
+    jpeg: JpegCoding | None = None
 
 
 def as_picture(img: Any) -> tuple[Floats, PictureType]:
@@ -51,8 +54,11 @@ def as_picture(img: Any) -> tuple[Floats, PictureType]:
     Raises:
         ImageError: If it is no such picture; a ValueError.
     """
-    alpha = None
+    alpha = coding = None
     if isinstance(img, Image.Image):
+        # What was loaded may have been changed since, and what is a draft is smaller.
+        if getattr(img, "tile", None) and not getattr(img, "decoderconfig", None):
+            coding = coding_of(img)
         img, alpha = _pillow_arrays(img)
     if isinstance(img, (str, bytes, os.PathLike)):
         raise ImageError(
@@ -71,6 +77,7 @@ def as_picture(img: Any) -> tuple[Floats, PictureType]:
         rank=3 if array.ndim == 3 else 2,
         dtype=dtype,
         alpha=None if alpha is None else to_unit(alpha),
+        jpeg=coding,
     )
 
 

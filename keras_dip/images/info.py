@@ -8,6 +8,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from keras_dip.images.jpeg import JpegCoding
+
 Array: TypeAlias = npt.NDArray[Any]
 Floats: TypeAlias = npt.NDArray[np.float32]
 Depth: TypeAlias = Literal["uint8", "uint16"]
@@ -24,6 +26,7 @@ class ImageInfo:
         icc_profile: Colour profile, or None.
         exif: EXIF block without orientation and storage tags, or None.
         format: Pillow's name for the file format, or None.
+        jpeg: How a JPEG file was coded, or None.
     """
 
     mode: str
@@ -32,3 +35,4 @@ class ImageInfo:
     icc_profile: bytes | None = None
     exif: bytes | None = None
     format: str | None = None
+    jpeg: JpegCoding | None = None

@@ -17,6 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from keras_dip.errors import ImageError
 from keras_dip.images.convert import as_mask, split_alpha, to_unit, upright
 from keras_dip.images.info import Floats, ImageInfo
+from keras_dip.images.jpeg import coding_of
 
 _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
@@ -58,6 +59,7 @@ def read(source: str | os.PathLike[str]) -> tuple[Floats, ImageInfo]:
         exif=_exif(image if image.format == "TIFF" else turned),
         # Telephones write JPEG files with a second, hidden picture: Pillow's "MPO".
         format="JPEG" if image.format == "MPO" else image.format,
+        jpeg=coding_of(image),
     )
     return to_unit(pixels), info
 

@@ -148,6 +148,16 @@ class Task:
             )
         return presets[preset]
 
+    def informed_by(self, info: Any) -> "Task":
+        """Return the task with what the picture's file tells, where that is of use.
+
+        Args:
+            info: plain data with an attribute `jpeg`, how the file was coded or None,
+                as `keras_dip.images` finds it (`ImageInfo`, `PictureType`).
+        """
+        del info
+        return self
+
     def prepare(self, picture: np.ndarray) -> Problem:
         """Turn a picture [h, w, c] in [0, 1] into the problem that is fitted."""
         observed = {"picture": picture[np.newaxis].astype("float32")}
@@ -168,6 +178,13 @@ class Task:
         That is |A^+ (A x - x0)|^2 with a softened pseudo-inverse A^+, instead of
         |A x - x0|^2: what A weakens would else be fitted late (Zukerman, Tirer and
         Giryes, "BP-DIP: A Backprojection Based Deep Image Prior", EUSIPCO 2020).
+        """
+        return problem
+
+    def use_quantisation(self, problem: Problem) -> Problem:
+        """Return the problem with a data term that knows how x0 was rounded, if it can.
+
+        Every picture that rounds to x0 explains it as well as any other.
         """
         return problem
 

@@ -18,6 +18,7 @@ COLOUR_TOLERANCE = 8.5
 """Grey levels of 255 by which a channel may differ from the colour of a mask."""
 
 _HOURGLASS_5 = (0, 0, 0, 0, 0)
+_SPARSE_CHANNELS = (16, 32, 64, 128, 128)
 _LIBRARY_CHANNELS = (16, 32, 64, 128, 128, 128)
 
 _FAST: dict[str, Any] = {
@@ -100,6 +101,27 @@ DECLARATION = Declaration(
             "latent_channels": 1,
             "steps": 3001,
             "jitter": 0.0,
+        },
+        "paper-large-hole-unet": {
+            "network": "unet",
+            "latent_channels": 1,
+            "learning_rate": 0.001,
+            "steps": 3001,
+        },
+        "paper-large-hole-resnet": {
+            "network": "resnet",
+            "latent_channels": 1,
+            "learning_rate": 0.001,
+            "steps": 3001,
+        },
+        "paper-sparse": {
+            "network_options": {
+                "down_channels": _SPARSE_CHANNELS,
+                "up_channels": _SPARSE_CHANNELS,
+                "skip_channels": _HOURGLASS_5,
+                "downsampling": "avg",
+            },
+            "steps": 1000,
         },
         "paper-random": {"learning_rate": 0.001, "steps": 11000, "jitter": 0.03},
     },

@@ -535,3 +535,46 @@ def test_the_first_of_several_errors_is_the_last_word(
     assert lines[-1] == "keras-dip: no file."
     assert lines[-2].endswith("wrote out.png")
     assert lines.count("keras-dip: no iterate.") == 1
+
+
+def test_dejpeg_knows_what_the_file_tells(cli, prior, folder, picture):
+    pixels = picture("whole.png", shape=(16, 24, 3))
+    Image.fromarray(pixels).save(folder / "in.jpg", quality=20, subsampling="4:2:2")
+
+    assert cli("dejpeg", "in.jpg", "-o", "out.png").code == 0
+
+    task = prior.made[0].task
+    with Image.open(folder / "in.jpg") as image:
+        expected = image.quantization
+    np.testing.assert_array_equal(task.tables[0].ravel(), expected[0])
+    np.testing.assert_array_equal(task.tables[1].ravel(), expected[1])
+    assert (task.quality, task.subsampling) == (None, "4:2:2")
+
+
+def test_dejpeg_of_another_format_knows_nothing_unless_told(cli, prior, picture):
+    picture()
+
+    assert cli("dejpeg", "in.png", "-o", "out.png").code == 0
+    options = ("--quality", "30", "--subsampling", "4:4:4")
+    assert cli("dejpeg", "in.png", "-o", "b.png", *options).code == 0
+    steps = ",".join(["7"] * 64)
+    assert cli("dejpeg", "in.png", "-o", "c.png", "--tables", steps).code == 0
+
+    nothing, quality, tables = (made.task for made in prior.made)
+    assert nothing.tables is None
+    assert (quality.quality, quality.subsampling) == (30, "4:4:4")
+    np.testing.assert_array_equal(tables.tables, np.full((1, 8, 8), 7))
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("quality", "0"), ("quality", "101"), ("quality", "x"), ("tables", "1,2"),
+     ("subsampling", "4:1:1")],
+)  # fmt: skip
+def test_dejpeg_refuses_what_no_jpeg_has(cli, prior, picture, folder, option, value):
+    picture()
+
+    ran = cli("dejpeg", "in.png", "-o", "out.png", f"--{option}", value)
+
+    assert ran.code == 2 and option in ran.err.splitlines()[-1]
+    assert prior.made == []

@@ -331,7 +331,7 @@ def test_no_bias_leaves_the_kernels_within_their_bound():
         ({"upsampling": ("nearest",)}, "Expected upsampling as one value"),
         ({"downsampling": ("avg", "sinc")}, "downsampling .*'stride'.*'sinc'"),
         ({"padding": "same"}, "padding .*'reflect', 'zero'.*'same'"),
-        ({"activation": "relu"}, "activation .*'leaky_relu'.*'relu'"),
+        ({"activation": "tanh"}, "activation .*'leaky_relu'.*'tanh'"),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
