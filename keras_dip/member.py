@@ -303,8 +303,7 @@ def _given(plan: Plan, problem: tasks.Problem) -> np.ndarray:
     """Return the picture that z may be made from, [1, h, w, c]."""
     if plan.latent is not None:
         return plan.latent
-    alone = plan.settings.latent == "picture"
-    return plan.task.z_picture(problem.observed, alone=alone)
+    return plan.task.z_picture(problem.observed)
 
 
 def _latent(

@@ -197,15 +197,8 @@ class Task:
         """Return a cheap first estimate of the restored picture, [1, H, W, C]."""
         return observed["picture"]
 
-    def z_picture(
-        self, observed: dict[str, np.ndarray], *, alone: bool = False
-    ) -> np.ndarray:
-        """Return what a z made from the picture holds, [1, H, W, c].
-
-        Args:
-            observed: the arrays of the problem.
-            alone: whether this is all of z (latent "picture"), and no noise follows.
-        """
+    def z_picture(self, observed: dict[str, np.ndarray]) -> np.ndarray:
+        """Return what a z made from the picture holds, [1, H, W, c]."""
         return self.initial_picture(observed)
 
     def degrade(self, x: Any) -> Any:

@@ -165,9 +165,7 @@ class Deblur(Task):
             operator=self.degrade,
         )
 
-    def z_picture(
-        self, observed: dict[str, np.ndarray], *, alone: bool = False
-    ) -> np.ndarray:
+    def z_picture(self, observed: dict[str, np.ndarray]) -> np.ndarray:
         """Return the sharpened picture, rough as it is: the network smooths it."""
         from keras_dip.ops.blur import sharpened
 

@@ -217,9 +217,7 @@ class Inpaint(Task):
         mean = picture.sum(axis=(1, 2)) / np.maximum(known.sum(axis=(1, 2)), 1)
         return np.where(known > 0, picture, mean[:, np.newaxis, np.newaxis])
 
-    def z_picture(
-        self, observed: dict[str, np.ndarray], *, alone: bool = False
-    ) -> np.ndarray:
+    def z_picture(self, observed: dict[str, np.ndarray]) -> np.ndarray:
         """Return the known pixels, 0 elsewhere, followed by the mask."""
         return np.concatenate([observed["picture"], observed["mask"]], axis=-1)
 
