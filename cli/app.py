@@ -18,6 +18,7 @@ _VERBS = {
     "demo": "keras_dip.cli.commands.demo",
     "evaluate": "keras_dip.cli.commands.evaluate",
     "bench": "keras_dip.cli.commands.bench",
+    "experiment": "keras_dip.cli.commands.experiment",
 }
 
 
