@@ -16,7 +16,7 @@ from keras_dip.experiments.base import (
     Setup,
     Study,
     fit,
-    was_interrupted,
+    in_turn,
 )
 from keras_dip.metrics import psnr
 from keras_dip.tasks.inpaint import Inpaint
@@ -51,13 +51,20 @@ def run(setup: Setup) -> Outcome:
     """Fill the hole with each network there is; the table has a row per network."""
     mask = pictures.hole_mask(setup.picture)
     degraded = setup.picture * mask[..., np.newaxis]
-    fits: list[Fit] = []
-    for name, arguments in _networks(setup):
-        fits.append(fit(setup, name, LargeHole(mask), degraded, **arguments))
-        if was_interrupted(fits[-1]):
-            break
+    fits, interrupted = in_turn(
+        fit(
+            setup,
+            name,
+            LargeHole(mask),
+            degraded,
+            reference=setup.picture,
+            **arguments,
+        )
+        for name, arguments in _networks(setup)
+    )
     rows = [_row(done, setup.picture, mask) for done in fits]
-    return Outcome(fits, rows, {"given": degraded, "clean": setup.picture})
+    shown = {"given": degraded, "clean": setup.picture}
+    return Outcome(fits, rows, shown, interrupted)
 
 
 def _networks(setup: Setup) -> Any:

@@ -1,6 +1,6 @@
 """What a study is: a setup goes in, fits and a table come out, all plain data."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -100,16 +100,13 @@ class Outcome:
         fits: all fits, in order.
         rows: the table; all rows have the same columns.
         pictures: the pictures that were given, by name, [h, w, c].
+        interrupted: whether Ctrl-C ended the study before its end.
     """
 
     fits: list[Fit]
     rows: list[dict[str, Any]]
     pictures: dict[str, np.ndarray] = field(default_factory=dict)
-
-    @property
-    def interrupted(self) -> bool:
-        """Tell whether Ctrl-C ended the study before its end."""
-        return any(was_interrupted(fit) for fit in self.fits)
+    interrupted: bool = False
 
 
 class Identity(Task):
@@ -120,13 +117,36 @@ class Identity(Task):
         class_name="Identity",
         summary="Fit the picture as it is.",
         options=(),
-        presets={PRESET: {"steps": 1000, "jitter": JITTER}},
+        presets={PRESET: {"steps": 1000}},
     )
 
+    def __init__(self, jitter: float = JITTER) -> None:
+        """Set the deviation of the noise that is added to z at each step."""
+        self.jitter = jitter
 
-def was_interrupted(fit: Fit) -> bool:
-    """Tell whether Ctrl-C ended a fit."""
-    return fit.stopped_by == "interrupt"
+    def preset_settings(self, preset: str) -> dict[str, Any]:
+        """Return the settings, with the jitter."""
+        return {**super().preset_settings(preset), "jitter": self.jitter}
+
+
+def in_turn(fits: Iterable[Fit]) -> tuple[list[Fit], bool]:
+    """Return fits that are made as they are asked for, up to a Ctrl-C, and if it came.
+
+    Raises:
+        KeyboardInterrupt: if it came before there was anything to show.
+    """
+    made: list[Fit] = []
+    try:
+        for done in fits:
+            if len(done.history["step"]):
+                made.append(done)
+            if done.stopped_by == "interrupt":
+                raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        if not made:
+            raise
+        return made, True
+    return made, False
 
 
 def fit(
@@ -136,17 +156,19 @@ def fit(
     picture: np.ndarray,
     *,
     network: Any,
+    reference: np.ndarray | None = None,
     callbacks: Sequence[Any] = (),
     **arguments: Any,
 ) -> Fit:
     """Fit a network to a picture for all steps of the setup.
 
     Args:
-        setup: steps, seed and who watches; its picture is the reference of the curves.
+        setup: steps, seed and who watches.
         name: what the fit is called.
         task: a task with the preset `PRESET`.
         picture: what is fitted, [h, w, c].
         network: name of a network, or a Keras model.
+        reference: the clean picture, for the curves `psnr` and `ssim`.
         callbacks: Keras callbacks that see the logs of every report.
         arguments: more arguments of `DeepImagePrior`.
     """
@@ -163,7 +185,7 @@ def fit(
             callbacks=[*callbacks, *watching],
             **arguments,
         )
-        restoration = prior.fit(picture, reference=setup.picture)
+        restoration = prior.fit(picture, reference=reference)
     fitted = restoration.source.network.trainable_variables
     return Fit(
         name,

@@ -18,8 +18,8 @@ from keras_dip.experiments.base import (
     Setup,
     Study,
     fit,
+    in_turn,
     skip_network,
-    was_interrupted,
 )
 
 STUDY = Study(
@@ -44,15 +44,13 @@ def targets(setup: Setup) -> dict[str, np.ndarray]:
 
 def run(setup: Setup) -> Outcome:
     """Fit each of the four; the table has a row per picture and report."""
-    fits: list[Fit] = []
     wanted = targets(setup)
-    for name, target in wanted.items():
-        network = skip_network(setup)
-        fits.append(fit(setup, name, Identity(), target, network=network))
-        if was_interrupted(fits[-1]):
-            break
+    fits, interrupted = in_turn(
+        fit(setup, name, Identity(), target, network=skip_network(setup))
+        for name, target in wanted.items()
+    )
     rows = [row for done in fits for row in _rows(done, wanted[done.name])]
-    return Outcome(fits, rows, wanted)
+    return Outcome(fits, rows, wanted, interrupted)
 
 
 def _rows(done: Fit, target: np.ndarray) -> list[dict[str, Any]]:
@@ -72,9 +70,9 @@ def draw(outcome: Outcome) -> dict[str, bytes]:
     """Return the plot: the curves, and the four pictures beside them."""
     from keras_dip.experiments import output
 
-    figure = output.new_figure(9.0, 4.6)
+    figure = output.new_figure(9.6, 4.2)
     grid = figure.add_gridspec(
-        2, 3, width_ratios=(4.6, 1, 1), left=0.08, right=0.985, wspace=0.08, hspace=0.2
+        2, 3, width_ratios=(3.4, 1, 1), left=0.08, right=0.985, wspace=0.08, hspace=0.2
     )
     axes = figure.add_subplot(grid[:, 0])
     for colour, done in zip(output.COLOURS, outcome.fits, strict=False):
@@ -86,7 +84,7 @@ def draw(outcome: Outcome) -> dict[str, bytes]:
             marker="o" if len(curve["step"]) < 8 else None,
             label=done.name,
         )
-    axes.set_yscale("log")
+    output.log_scale(axes)
     axes.set_xlabel("step")
     axes.set_ylabel("mean squared error")
     axes.set_title("How fast the same network learns", loc="left")

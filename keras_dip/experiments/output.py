@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from matplotlib import style
+from matplotlib import style, ticker
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -59,6 +59,14 @@ def styled() -> AbstractContextManager[None]:
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure of so many inches."""
     return Figure(figsize=(width, height), dpi=DPI)
+
+
+def log_scale(axes: Axes) -> None:
+    """Make the upright axis logarithmic, with plain numbers beside it."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+    axes.yaxis.set_minor_formatter(ticker.NullFormatter())
 
 
 def show(axes: Axes, picture: np.ndarray, name: str, *, frame: str = "") -> None:

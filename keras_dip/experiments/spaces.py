@@ -19,8 +19,8 @@ from keras_dip.experiments.base import (
     Setup,
     Study,
     fit,
+    in_turn,
     skip_network,
-    was_interrupted,
 )
 from keras_dip.metrics import psnr, ssim
 from keras_dip.tasks.inpaint import Inpaint
@@ -55,13 +55,20 @@ def run(setup: Setup) -> Outcome:
     """Minimise in each space; the table has a row per fit."""
     mask = pictures.scattered_mask(setup.picture, MISSING, setup.seed)
     degraded = setup.picture * mask[..., np.newaxis]
-    fits: list[Fit] = []
-    for name, arguments in _spaces(setup):
-        fits.append(fit(setup, name, MissingPixels(mask), degraded, **arguments))
-        if was_interrupted(fits[-1]):
-            break
+    fits, interrupted = in_turn(
+        fit(
+            setup,
+            name,
+            MissingPixels(mask),
+            degraded,
+            reference=setup.picture,
+            **arguments,
+        )
+        for name, arguments in _spaces(setup)
+    )
     rows = [_row(done, setup.picture) for done in fits]
-    return Outcome(fits, rows, {"given": degraded, "clean": setup.picture})
+    given = {"given": degraded, "clean": setup.picture}
+    return Outcome(fits, rows, given, interrupted)
 
 
 def _spaces(setup: Setup) -> Any:

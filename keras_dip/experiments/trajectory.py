@@ -2,7 +2,8 @@
 
 A noisy picture is fitted as it is. The distance to the noisy picture falls all the way;
 the PSNR against the clean one rises, and falls again: whoever wants to denoise has to
-stop in between (Ulyanov et al., CVPR 2018, section 2.1).
+stop in between (Ulyanov et al., CVPR 2018, section 2.1). z is left without jitter,
+which would put off the fall.
 """
 
 from typing import Any
@@ -16,6 +17,7 @@ from keras_dip.experiments.base import (
     Setup,
     Study,
     fit,
+    in_turn,
     skip_network,
 )
 from keras_dip.metrics import psnr
@@ -51,11 +53,13 @@ def run(setup: Setup) -> Outcome:
     done = fit(
         setup,
         "noisy picture",
-        Identity(),
+        Identity(jitter=0.0),
         noisy,
         network=skip_network(setup),
+        reference=setup.picture,
         callbacks=[recorder],
     )
+    _, interrupted = in_turn([done])
     done.extra.update(frames=recorder.frames, psnr_noisy=np.array(recorder.psnr_noisy))
     curves = [done.history[name] for name in ("step", "loss", "psnr")]
     rows = [
@@ -69,7 +73,8 @@ def run(setup: Setup) -> Outcome:
             *curves, recorder.psnr_noisy, strict=True
         )
     ]
-    return Outcome([done], rows, {"clean": setup.picture, "noisy": noisy})
+    shown = {"clean": setup.picture, "noisy": noisy}
+    return Outcome([done], rows, shown, interrupted)
 
 
 def _recorder(noisy: np.ndarray) -> Any:
@@ -129,9 +134,8 @@ def _plot(outcome: Outcome) -> bytes:
         (steps[best], clean[best]),
         xytext=(0, 9),
         textcoords="offset points",
-        ha="center",
+        ha=("left", "center", "right")[min(3 * best // len(steps), 2)],
         color=output.COLOURS[0],
-        annotation_clip=False,
     )
     axes.margins(y=0.14)
     axes.set_xlabel("step")
