@@ -111,7 +111,8 @@ def command(
     numbers["size"] = given["size"] or study.size
     clean = natural(picture, numbers["size"])
     make_folder(folder)
-    output.check(study, folder, force=force)
+    inputs = [picture] if picture and picture != "-" else []
+    output.check(study, folder, inputs=inputs, force=force)
 
     @contextlib.contextmanager
     def watch(title: str) -> Iterator[list[Any]]:
@@ -139,6 +140,7 @@ def command(
         folder,
         command=_command(name, picture, folder, numbers),
         options={"picture": picture, **numbers},
+        inputs=inputs,
         force=force,
     )
     messages.note("wrote " + ", ".join(str(folder / file) for file in study.files))

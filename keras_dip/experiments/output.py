@@ -174,15 +174,23 @@ def record(study: Study, outcome: Outcome, command: str, options: Any) -> str:
     return json.dumps(everything, indent=2) + "\n"
 
 
-def check(study: Study, folder: Path, *, force: bool) -> None:
+def check(
+    study: Study, folder: Path, *, inputs: Sequence[str] = (), force: bool
+) -> None:
     """Refuse a folder where the study's files cannot, or must not, be written.
+
+    Args:
+        study: whose files.
+        folder: where to; has to exist.
+        inputs: files that must not be overwritten, even with `force`.
+        force: allow existing files to be replaced.
 
     Raises:
         ImageError: with the reason.
     """
     for name in study.files:
         path = folder / name
-        images.check_output(path, force=force, suffixes=(path.suffix,))
+        images.check_output(path, inputs=inputs, force=force, suffixes=(path.suffix,))
 
 
 def write(
@@ -193,15 +201,16 @@ def write(
     *,
     command: str,
     options: dict[str, Any],
+    inputs: Sequence[str] = (),
     force: bool,
 ) -> None:
-    """Write pictures, table and settings into an existing folder.
+    """Write pictures, table and settings into an existing folder; see `check`.
 
     Raises:
         ImageError: if something is there already and `force` is False, or the system
             refuses.
     """
-    check(study, folder, force=force)
+    check(study, folder, inputs=inputs, force=force)
     files = {
         **drawn,
         f"{study.name}.csv": table(outcome).encode(),

@@ -33,6 +33,7 @@ def loaded_after(statements: str, tmp_path) -> str:
         "import keras_dip; keras_dip.presets(); dir(keras_dip)",
         "import keras_dip.cli",
         "import keras_dip.images",
+        "from keras_dip import experiments; experiments.names()",
         "import keras_dip.tasks",
         "import keras_dip.onnx_io.regenerate",
     ],
@@ -55,6 +56,7 @@ def test_a_network_loads_keras(tmp_path):
         ["regenerate", "--help"],
         ["info", "--help"],
         ["demo", "--help"],
+        ["experiment", "--help"],
     ],
     ids=" ".join,
 )
