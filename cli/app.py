@@ -19,6 +19,7 @@ _VERBS = {
     "evaluate": "keras_dip.cli.commands.evaluate",
     "networks": "keras_dip.cli.commands.networks",
     "bench": "keras_dip.cli.commands.bench",
+    "experiment": "keras_dip.cli.commands.experiment",
 }
 
 

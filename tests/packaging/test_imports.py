@@ -33,6 +33,7 @@ def loaded_after(statements: str, tmp_path) -> str:
         "import keras_dip; keras_dip.presets(); dir(keras_dip)",
         "import keras_dip.cli",
         "import keras_dip.images",
+        "from keras_dip import experiments; experiments.names()",
         "import keras_dip.tasks",
         "import keras_dip.onnx_io.regenerate",
     ],
@@ -56,6 +57,7 @@ def test_a_network_loads_keras(tmp_path):
         ["info", "--help"],
         ["demo", "--help"],
         ["networks", "--help"],
+        ["experiment", "--help"],
     ],
     ids=" ".join,
 )
