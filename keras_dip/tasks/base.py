@@ -217,8 +217,12 @@ class Task:
 
         return ops.square(error)
 
-    def prepare_noise(self, picture: np.ndarray) -> float | None:
-        """Return the deviation of the noise that this adds, as `Problem.sigma` has."""
+    def prepare_noise(self, picture: np.ndarray | None) -> float | None:
+        """Return the deviation of the noise that this adds, as `Problem.sigma` has.
+
+        Args:
+            picture: what it may be estimated from; None where holes forbid that.
+        """
         return 0.0
 
     def finish(self, x: Any, observed: Arrays) -> Any:

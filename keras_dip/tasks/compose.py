@@ -27,7 +27,7 @@ _FAST: dict[str, Any] = {
     },
     "jitter": 0.03,
     "beta_2": 0.95,
-    "steps": 1000,
+    "steps": 500,
     "weight_average": 0.99,
     "dtype_policy": "auto",
     "stop": "auto",
@@ -91,9 +91,8 @@ class Compose(Task):
     def prepare(self, picture: np.ndarray) -> Problem:
         """Return the problem, with what is known of the observation if not all is."""
         known = self._known(picture.shape)
-        problem = replace(
-            super().prepare(picture), sigma=self._sigma(picture), operator=self.degrade
-        )
+        sigma = self._sigma(picture if known is None else None)
+        problem = replace(super().prepare(picture), sigma=sigma, operator=self.degrade)
         if known is None:
             return problem
         if not known.any():
@@ -153,7 +152,7 @@ class Compose(Task):
             shapes.insert(0, task.restored_shape(shapes[0]))
         return shapes
 
-    def _sigma(self, picture: np.ndarray) -> float | None:
+    def _sigma(self, picture: np.ndarray | None) -> float | None:
         """Return the deviation of the noise if that came last, None if before."""
         *before, last = (task.prepare_noise(picture) for task in self.chain)
         return last if all(sigma == 0 for sigma in before) else None

@@ -181,9 +181,9 @@ class Denoise(Task):
         """Noise with a scale of its own is the end of what can be fitted as it is."""
         return self.noise not in POWERS
 
-    def prepare_noise(self, picture: np.ndarray) -> float | None:
-        """Return the given or the estimated deviation; None if there is none."""
-        return self.prepare(picture).sigma
+    def prepare_noise(self, picture: np.ndarray | None) -> float | None:
+        """Return the given or the estimated deviation; None if it is not known."""
+        return self.sigma if picture is None else self.prepare(picture).sigma
 
     def penalty(self, error: Any) -> Any:
         """Return the squared error, for impulses the absolute one."""

@@ -158,7 +158,7 @@ class Operator(Task):
             "sigma": self.sigma,
         }
 
-    def prepare_noise(self, picture: np.ndarray) -> float | None:
+    def prepare_noise(self, picture: np.ndarray | None) -> float | None:
         """Return the deviation that was given."""
         return self.sigma
 

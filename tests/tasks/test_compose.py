@@ -82,6 +82,7 @@ def test_what_a_reduction_mixes_with_a_hole_is_not_known(picture):
         ([SuperResolve(2), Denoise(noise="unknown")], None, "wmv"),
         ([Inpaint(holes(32, 32)), Denoise(0.1)], 0.1, "heldout"),
         ([SuperResolve(2), Inpaint(holes(32, 32))], 0, "plateau"),
+        ([Inpaint(holes(32, 32)), Denoise()], None, "heldout"),
     ],
 )
 def test_noise_counts_where_it_came_last(picture, chain, sigma, rule):
