@@ -72,7 +72,7 @@ def _defaults(attribute: str) -> str:
     show_default=True,
     metavar="N",
     help="Channels of the skip networks at each scale; of the hourglasses at most. 128 "
-    "are the published ones, some eight times as slow.",
+    "are the published ones, and slow.",
 )
 @click.option(
     "--noise",

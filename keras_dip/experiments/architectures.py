@@ -24,7 +24,7 @@ from keras_dip.tasks.inpaint import Inpaint
 STUDY = Study(
     name="architectures",
     summary="What networks of several depths and kinds put into a large hole.",
-    steps=1000,
+    steps=500,
     size=128,
     pictures=("architectures.png",),
 )

@@ -25,7 +25,7 @@ from keras_dip.experiments.base import (
 STUDY = Study(
     name="learning-curves",
     summary="A natural picture is fitted far faster than noise.",
-    steps=1000,
+    steps=500,
     size=128,
     pictures=("learning-curves.png",),
 )

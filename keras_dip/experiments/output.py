@@ -45,7 +45,7 @@ STYLE: dict[str, Any] = {
 }
 DPI = 150
 CELL, CAPTION = 1.9, 0.5  # inches: the side of a picture in a strip, the words below
-LONGEST_ROW = 4
+LONGEST_ROW = 5
 FILM_SIDE, FILM_CAPTION, FONT_SIZE = 256, 24, 15  # pixels
 FRAME_SECONDS, LAST_SECONDS = 0.15, 1.5
 
@@ -86,8 +86,8 @@ def show(axes: Axes, picture: np.ndarray, name: str, *, frame: str = "") -> None
 
 def strip(cells: Sequence[tuple[str, np.ndarray, str]]) -> Figure:
     """Return pictures [h, w, c] in rows, each with its name above and words below."""
-    columns = min(len(cells), LONGEST_ROW)
-    rows = -(-len(cells) // columns)
+    rows = -(-len(cells) // LONGEST_ROW)
+    columns = -(-len(cells) // rows)
     figure = new_figure(columns * CELL, rows * (CELL + CAPTION))
     grid = figure.add_gridspec(
         rows,

@@ -72,11 +72,11 @@ def scattered_mask(picture: np.ndarray, share: float, seed: int) -> np.ndarray:
 def hole_mask(picture: np.ndarray, share: float = 0.3) -> np.ndarray:
     """Return a mask [h, w], False (missing) in a square of `share` of the sides.
 
-    The square lies a little to the lower left of the centre.
+    The square lies to the upper left, where in the sample hair meets the wall.
     """
     height, width = picture.shape[:2]
     rows, columns = round(height * share), round(width * share)
-    top, left = round(height * 0.45), round(width * 0.2)
+    top, left = round(height * 0.12), round(width * 0.2)
     mask = np.ones((height, width), bool)
     mask[top : top + rows, left : left + columns] = False
     return mask

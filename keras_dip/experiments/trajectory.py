@@ -25,7 +25,7 @@ from keras_dip.metrics import psnr
 STUDY = Study(
     name="trajectory",
     summary="The picture comes first and the noise later: why a fit has to stop.",
-    steps=2000,
+    steps=1500,
     size=128,
     pictures=("trajectory.png", "trajectory-strip.png", "trajectory.gif"),
 )

@@ -59,7 +59,8 @@ def test_the_plot_is_a_picture(setup, made_up, reports, channels):
         assert (pixels == colour).all(axis=1).sum() > 100
 
 
-def test_ctrl_c_leaves_the_curves_that_there_are(setup, fitted):
+def test_ctrl_c_leaves_the_curves_that_there_are(setup, fitted, monkeypatch):
+    monkeypatch.setattr(learning_curves, "skip_network", lambda setup: "a network")
     fitted.ends[2] = ("interrupt", 1)
     outcome = learning_curves.run(setup())
     assert outcome.interrupted

@@ -59,7 +59,8 @@ def test_pictures_and_the_frames_of_the_animation(setup, made_up, reports, chann
     assert [image.format for image in images] == ["PNG", "PNG", "GIF"]
     assert images[0].size == (1080, 630)
     cells = 2 + len(trajectory.chosen(steps, trajectory.IN_STRIP))
-    assert images[1].size == (min(cells, 4) * 285, -(-cells // 4) * 360)
+    rows = 1 if cells <= 5 else 2
+    assert images[1].size == (-(-cells // rows) * 285, rows * 360)
     expected = trajectory.chosen(steps, trajectory.IN_FILM)
     film = [frame.convert("RGB") for frame in ImageSequence.Iterator(images[2])]
     assert len(film) == len(expected) == images[2].n_frames
