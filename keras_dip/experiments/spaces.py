@@ -6,7 +6,6 @@ weights of a network the missing pixels come from its structure (Ulyanov et al.,
 2018, eq. 1 and 2).
 """
 
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from keras_dip.experiments.base import (
     skip_network,
 )
 from keras_dip.metrics import psnr, ssim
+from keras_dip.regularizers import TotalVariation
 from keras_dip.tasks.inpaint import Inpaint
 
 STUDY = Study(
@@ -73,7 +73,6 @@ def run(setup: Setup) -> Outcome:
 
 def _spaces(setup: Setup) -> Any:
     """Yield the name of each fit and its arguments; networks are built when due."""
-    TotalVariation = import_module("keras_dip.regularizers").TotalVariation
     yield PIXELS, {"network": "pixels"}
     for weight in TV_WEIGHTS:
         prior = TotalVariation(weight)
