@@ -1,8 +1,6 @@
 """The same data term over pixels, over pixels with TV, and over weights."""
 
 import io
-import sys
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -15,13 +13,6 @@ from keras_dip.metrics import psnr
 
 @pytest.fixture
 def outcome(setup, fitted, monkeypatch):
-    class TotalVariation:
-        def __init__(self, weight):
-            self.weight = weight
-
-    module = ModuleType("keras_dip.regularizers")
-    module.TotalVariation = TotalVariation
-    monkeypatch.setitem(sys.modules, "keras_dip.regularizers", module)
     monkeypatch.setattr(spaces, "skip_network", lambda setup: "the network")
     return spaces.run(setup(steps=50))
 
