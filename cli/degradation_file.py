@@ -69,7 +69,8 @@ def _tables(path: str) -> list[dict[str, Any]]:
 def _options(table: dict[str, Any], path: str) -> tuple[tasks.Option, ...]:
     """Return the options of the task that a table names."""
     known = {v: n for v, n in tasks.verbs().items() if n != "compose"}
-    name = known.get(table.get("task", ""))
+    task = table.get("task")
+    name = known.get(task) if isinstance(task, str) else None
     if name is None:
         raise KerasDipError(
             f"Expected task = one of {', '.join(known)} in {path!r}. "
@@ -104,6 +105,11 @@ def _value(option: tasks.Option, value: Any, path: str) -> Any:
     """Return a value of the file in the task's own unit."""
     from keras_dip import images
 
+    if (option.type == "flag") != isinstance(value, bool):
+        wanted = "true or false" if option.type == "flag" else f"a {option.type}"
+        raise KerasDipError(
+            f"Expected {option.name} as {wanted} in {path!r}. Received: {value!r}."
+        )
     if option.type == "numbers":
         return tuple(value) if isinstance(value, list) else value
     if option.type in FILES_READ and not isinstance(value, str):

@@ -77,6 +77,8 @@ class PriorModel(keras.Model):
         weight_average: decay of the running average of weights, 0 for none. After t
             steps it is at most (1 + t) / (10 + t), so that the first steps are soon
             forgotten.
+        penalty: function of a picture that is added to the data term in the loss, not
+            where stopping rules look at the data term; None for none.
         window: number of recent outputs whose samples are kept, for rules that look at
             how much the outputs vary.
         seed: seed of the jitter.
@@ -100,6 +102,7 @@ class PriorModel(keras.Model):
         average: float = 0.0,
         average_from_first: bool = False,
         weight_average: float = 0.0,
+        penalty: Callable[[Any], Any] | None = None,
         window: int = 0,
         seed: int = 0,
     ) -> None:
@@ -114,6 +117,7 @@ class PriorModel(keras.Model):
         self.average = average
         self.average_from_first = average_from_first
         self.weight_average = weight_average
+        self.penalty = penalty
         self.window = window
         self.z = _variable(z, "z")
         self.observed = {key: _variable(x, key) for key, x in observed.items()}
@@ -158,6 +162,8 @@ class PriorModel(keras.Model):
         with tf.GradientTape() as tape:
             output = self.network(z, training=True)
             loss = self.data_term(output, observed)
+            if self.penalty is not None:
+                loss = loss + self.penalty(output)
             scaled_loss = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled_loss, weights)
         if all(gradient is None for gradient in gradients):  # told while tracing

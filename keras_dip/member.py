@@ -56,10 +56,9 @@ class Plan:
     regularizers: tuple[Regularizer, ...] = ()
     optimizer: keras.optimizers.Optimizer | None = None
 
-    def energy(self, x: Any, observed: dict[str, Any]) -> Any:
-        """Return what is minimised: the data term and the explicit priors of x."""
-        penalties = [penalty(x) for penalty in self.regularizers]
-        return sum(penalties, start=self.task.data_term(x, observed))
+    def penalty(self, x: Any) -> Any:
+        """Return the sum of the explicit priors of a picture [1, H, W, C]."""
+        return sum(penalty(x) for penalty in self.regularizers)
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ class Member:
                 z = with_picture(z, _given(plan, seen))
         self.model = PriorModel(
             self.network,
-            plan.energy,
+            plan.task.data_term,
             z,
             seen.observed,
             jitter=settings.jitter,
@@ -143,6 +142,7 @@ class Member:
             average_from_first=settings.average_from_first,
             weight_average=settings.weight_average,
             window=self.rule.window(settings.steps) if self.rule else 0,
+            penalty=plan.penalty if plan.regularizers else None,
             seed=seeds.jitter,
         )
         optimizer: Any = Adam(settings.learning_rate, beta_2=settings.beta_2)

@@ -233,6 +233,7 @@ class HeldOut(StoppingRule):
                 f"{int(known.sum())} known pixels"
             )
         self.target, self.out = picture, np.broadcast_to(out, picture.shape)
+        self._operator = problem.operator
         kept = mask * (1 - out)
         observed = {**problem.observed, "picture": picture * kept, "mask": kept}
         return replace(problem, observed=observed)
@@ -244,8 +245,13 @@ class HeldOut(StoppingRule):
         value = self.model.data_term(self.model.picture(), observed)
         return float(ops.convert_to_numpy(value)) / float(mask.mean())
 
-    def squared_error(self, picture: np.ndarray) -> np.ndarray:
-        """Return the squared error of what was held out, NaN elsewhere."""
+    def squared_error(self, picture: np.ndarray) -> np.ndarray | None:
+        """Return the squared error of what was held out, NaN elsewhere.
+
+        None where what is observed is not the picture itself, but A of it.
+        """
+        if self._operator is not None:
+            return None
         return np.where(self.out, np.square(picture - self.target), np.nan)
 
 
@@ -341,7 +347,12 @@ class Discrepancy(StoppingRule):
                 "Expected a picture with noise of known or estimated deviation for "
                 "stop='discrepancy'. Received: none"
             )
-        self.variance = problem.sigma**2
+        # Data terms are means over all values; what is missing adds nothing to them.
+        weights = [
+            problem.observed[n] for n in ("mask", "sites") if n in problem.observed
+        ]
+        seen = float(np.mean(weights[0])) if weights else 1.0
+        self.variance = problem.sigma**2 * seen
         return problem
 
     def measure(self) -> float:

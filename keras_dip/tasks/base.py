@@ -109,6 +109,9 @@ class Task:
     """Whether it can be one of several: all it does is in `degrade`, `known`, `penalty`
     and `prepare_noise`."""
 
+    shows_noise: bool = True
+    """Whether noise can be estimated from what it makes of a picture."""
+
     @property
     def known(self) -> np.ndarray | None:
         """The mask of known pixels [h, w, c] that a chain of tasks heeds, or None."""

@@ -15,8 +15,8 @@ from keras_dip.tasks.base import (
     Task,
 )
 
-WHOLLY_KNOWN = 0.999
-"""What a later degradation must leave of a pixel's mask for it to count as known."""
+SAME = 1e-3
+"""Difference up to which a pixel owes nothing to a hole, in [0, 1] units."""
 
 _FAST: dict[str, Any] = {
     "network_options": {
@@ -77,7 +77,9 @@ class Compose(Task):
 
     def __init__(self, *tasks: Task, degradation: Sequence[Task] = ()) -> None:
         """Set the chain."""
-        self.chain = [*tasks, *degradation]
+        self.chain: list[Task] = []
+        for task in [*tasks, *degradation]:
+            self.chain += task.chain if isinstance(task, Compose) else [task]
         if not self.chain:
             raise ValueError("Expected one task or more. Received: none")
         for task in self.chain:
@@ -90,8 +92,10 @@ class Compose(Task):
 
     def prepare(self, picture: np.ndarray) -> Problem:
         """Return the problem, with what is known of the observation if not all is."""
+        self._check(picture.shape)
         known = self._known(picture.shape)
-        sigma = self._sigma(picture if known is None else None)
+        is_whole = known is None and all(t.shows_noise for t in self.chain)
+        sigma = self._sigma(picture if is_whole else None)
         problem = replace(super().prepare(picture), sigma=sigma, operator=self.degrade)
         if known is None:
             return problem
@@ -157,17 +161,40 @@ class Compose(Task):
         *before, last = (task.prepare_noise(picture) for task in self.chain)
         return last if all(sigma == 0 for sigma in before) else None
 
+    def _check(self, observed_shape: tuple[int, ...]) -> None:
+        """Raise ValueError unless the chain ends in what is observed."""
+        from keras import ops
+
+        shapes = self._shapes(observed_shape)
+        made = self.degrade(ops.full((1, *shapes[0]), 0.5)).shape
+        if tuple(made) != (1, *observed_shape):
+            raise ValueError(
+                "Expected degradations that end in a picture of the observed shape, "
+                f"{observed_shape} (height, width, channels). Received: "
+                f"{tuple(made)[1:]}"
+            )
+
     def _known(self, observed_shape: tuple[int, ...]) -> np.ndarray | None:
-        """Return the mask of what is observed, [1, h, w, c]; None for all of it."""
+        """Return the mask of what is observed, [1, h, w, c]; None for all of it.
+
+        Two pictures that differ in all holes go through the chain; what is the same of
+        both in the end owes nothing to a hole.
+        """
         from keras import ops
 
         shapes = self._shapes(observed_shape)
         if all(task.known is None for task in self.chain):
             return None
-        known = np.ones((1, *shapes[0]), "float32")
+        rng = np.random.default_rng(0)
+        dark = bright = rng.uniform(size=(1, *shapes[0])).astype("float32")
         for task, shape in zip(self.chain, shapes[1:], strict=True):
-            known = ops.convert_to_numpy(task.degrade(known))
+            dark, bright = (
+                ops.convert_to_numpy(task.degrade(ops.convert_to_tensor(x)))
+                for x in (dark, bright)
+            )
             if task.known is not None:
                 task.check_known(task.known, shape)
-                known = known * task.known
-        return (known > WHOLLY_KNOWN).astype("float32")
+                dark = np.where(task.known, dark, 0.0).astype("float32")
+                bright = np.where(task.known, bright, 1.0).astype("float32")
+        same: np.ndarray = np.abs(dark - bright) < SAME
+        return same.astype("float32")

@@ -73,6 +73,7 @@ class Demosaic(Task):
     """
 
     declaration = DECLARATION
+    shows_noise = False  # neighbours have other colours
 
     def __init__(self, pattern: str = "RGGB") -> None:
         """Set the pattern."""

@@ -214,7 +214,9 @@ class Inpaint(Task):
         """Return the picture with each hole filled by the mean of what is known."""
         picture, mask = observed["picture"], observed["mask"]
         known = np.broadcast_to(mask, picture.shape)
-        mean = picture.sum(axis=(1, 2)) / np.maximum(known.sum(axis=(1, 2)), 1)
+        mean = (picture * known).sum(axis=(1, 2)) / np.maximum(
+            known.sum(axis=(1, 2)), 1
+        )
         return np.where(known > 0, picture, mean[:, np.newaxis, np.newaxis])
 
     def z_picture(self, observed: dict[str, np.ndarray]) -> np.ndarray:

@@ -138,8 +138,9 @@ class Operator(Task):
         return guess
 
     def degrade(self, x: Any) -> Any:
-        """Apply the function."""
-        return self.fn(x)
+        """Apply the function; of several observations there is a list."""
+        made = self._made(x)
+        return made if len(made) > 1 else made[0]
 
     def data_term(self, x: Any, observed: Arrays) -> Any:
         """Return the sum of the errors of all observations."""

@@ -78,6 +78,12 @@ def test_files_are_looked_for_beside_it_and_never_written_over(
         ('[[degradation]]\ntask = "denoise"\nlevel = 3', "Received: 'level'"),
         ('[[degradation]]\ntask = "denoise"\nsigma = 300', "denoise in 'damage.toml'"),
         ('[[degradation]]\ntask = "denoise"\nsigma = "x"', "denoise in 'damage.toml'"),
+        ('[[degradation]]\ntask = ["inpaint"]', "Received: ['inpaint']"),
+        ('[[degradation]]\ntask = "denoise"\nsigma = true', "as a levels in"),
+        (
+            '[[degradation]]\ntask = "inpaint"\ninvert-mask = "false"',
+            "Expected invert_mask as true or false",
+        ),
         ('[[degradation]]\ntask = "inpaint"\nmask = 3', "as the name of a file"),
         ('[[degradation]]\ntask = "inpaint"\nmask = "no.png"', "no.png"),
         ('[[degradation]]\ntask = "enhance"', "Received: 'enhance'"),

@@ -69,6 +69,19 @@ def test_what_a_reduction_mixes_with_a_hole_is_not_known(picture):
     known = task.prepare(picture(4, 4, 1)).observed["known"][0, ..., 0]
     assert not known[0, 0]
     assert known.sum() == 15
+    # The default kernel reaches two small pixels far, with lobes of either sign.
+    task = Compose(Inpaint(mask), SuperResolve(2))
+    known = task.prepare(picture(4, 4, 1)).observed["known"][0, ..., 0]
+    hole, other = np.ones((2, 1, 8, 8, 1), "float32")
+    hole[0, 0, 0] = 0
+    moved = np.abs(numbers(task.degrade(hole)) - numbers(task.degrade(other)))[
+        0, ..., 0
+    ]
+    np.testing.assert_array_equal(known > 0, moved < 1e-3)
+    # What changes the light of all pixels makes none of them unknown.
+    darker = Compose(Operator(lambda x: x / 2), Inpaint(mask))
+    known = darker.prepare(picture(8, 8, 1)).observed["known"][0, ..., 0]
+    np.testing.assert_array_equal(known, mask)
     with pytest.raises(ValueError, match="masks that leave known pixels"):
         Compose(Inpaint(holes(8, 8, 0.9)), SuperResolve(2)).prepare(picture(4, 4, 1))
 
@@ -100,6 +113,43 @@ def test_tasks_with_operators_of_their_own_are_links_too(picture):
     # Fission compares what A makes of the picture.
     fit = DeepImagePrior(chain, steps=2, stop="fission").fit(picture(16, 14, 1))
     assert fit.image.shape == (16, 14, 3)
+
+
+def test_a_chain_of_chains_is_a_chain(picture):
+    mask = holes(4, 4)
+    inner = Compose(Inpaint(mask), Denoise(0.1))
+    outer = Compose(inner, Operator(lambda x: [x * 0.5]))
+    assert [task.name for task in outer.chain] == ["inpaint", "denoise", "operator"]
+    assert "mask" in outer.prepare(picture(4, 4, 3)).observed
+
+
+def test_the_first_guess_looks_at_known_pixels_alone():
+    mask = holes(6, 6)
+    white = np.where(mask[..., np.newaxis], 0.5, 1.0).astype("float32")
+    guess = Compose(Inpaint(mask)).prepare(white).guess
+    np.testing.assert_allclose(guess, 0.5)
+
+
+def test_an_end_of_another_shape_is_refused(picture):
+    grey = Operator(lambda x: ops.mean(x, -1, keepdims=True))
+    with pytest.raises(ValueError, match=r"\(4, 4, 3\) .* Received: \(4, 4, 1\)"):
+        Compose(grey).prepare(picture(4, 4, 3))
+
+
+def test_members_of_a_chain_with_held_out_pixels_have_an_uncertainty(picture):
+    chain = Compose(SuperResolve(2), Inpaint(holes(32, 32, 0.1)), Denoise(0.1))
+    prior = DeepImagePrior(chain, steps=1, members=2)
+    fit = prior.fit(picture(32, 32, 1)[..., 0])
+    assert fit.uncertainty.shape == fit.image.shape == (64, 64)
+
+
+def test_discrepancy_counts_what_is_seen(picture):
+    problem = Compose(Inpaint(holes(32, 32, 0.5)), Denoise(0.1)).prepare(
+        picture(32, 32, 3)
+    )
+    rule = rule_for("discrepancy", problem)
+    rule.hold_back(problem, np.random.default_rng(0))
+    assert rule.variance == pytest.approx(0.01 * problem.observed["mask"].mean())
 
 
 def test_impulses_at_the_end_cost_their_absolute_value(picture):
