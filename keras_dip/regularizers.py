@@ -9,8 +9,6 @@ scalar, written with `keras.ops`, can be R; these are the usual ones.
 from collections.abc import Callable
 from typing import Any
 
-from keras import ops
-
 Regularizer = Callable[[Any], Any]
 
 KINDS = ("isotropic", "anisotropic")
@@ -44,6 +42,8 @@ class TotalVariation:
 
     def __call__(self, x: Any) -> Any:
         """Return the weighted penalty of a picture [1, H, W, C], a scalar."""
+        from keras import ops
+
         dx, dy = _squared_differences(x)
         if self.kind == "anisotropic":
             total = self._power(dx) + self._power(dy)
@@ -81,6 +81,8 @@ class Tikhonov:
 
     def __call__(self, x: Any) -> Any:
         """Return the weighted penalty of a picture [1, H, W, C], a scalar."""
+        from keras import ops
+
         dx, dy = _squared_differences(x)
         return self.weight * ops.mean(dx + dy)
 
@@ -91,6 +93,8 @@ class Tikhonov:
 
 def _squared_differences(x: Any) -> tuple[Any, Any]:
     """Return the squares of dx and dy without the last row and column."""
+    from keras import ops
+
     dx = x[:, :-1, 1:] - x[:, :-1, :-1]
     dy = x[:, 1:, :-1] - x[:, :-1, :-1]
     return ops.square(dx), ops.square(dy)
