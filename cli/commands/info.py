@@ -10,6 +10,8 @@ import click
 from keras_dip.cli import options
 from keras_dip.cli.options import GREY_LEVELS
 
+LONGEST = 200  # characters of a task's option
+
 
 @options.with_params(options.verb_options())
 @click.command("info", short_help="Tell how the picture of an ONNX file was made.")
@@ -70,8 +72,21 @@ def _fit(settings: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _options_of(settings: dict[str, Any]) -> str:
     given = settings.get("task_options") or {}
-    texts = [f"{name} {value}" for name, value in given.items() if value is not None]
+    texts = [f"{name} {_short(v)}" for name, v in given.items() if v is not None]
     return f" ({', '.join(texts)})" if texts else ""
+
+
+def _short(value: Any) -> str:
+    """Return a value in words; of a long list, such as JPEG's tables, its size."""
+    text = str(value)
+    if len(text) <= LONGEST or not isinstance(value, list):
+        return text
+    sides: list[int] = []
+    inner: Any = value
+    while isinstance(inner, list):
+        sides.append(len(inner))
+        inner = inner[0] if inner else None
+    return f"of {_times(sides)}"
 
 
 def _size(shape: list[int]) -> str:

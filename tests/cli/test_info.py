@@ -20,6 +20,15 @@ def test_a_person_reads_what_matters(cli, tiny_onnx):
     assert told["made with"] == "keras_dip 0.1.0"
 
 
+def test_long_tables_are_told_by_their_size(cli, tiny_onnx):
+    tables = [[[16] * 8] * 8] * 3
+    settings = {"preset": "fast", "task_options": {"tables": tables, "motion": [5, 9]}}
+    tiny_onnx(settings=settings)
+    out = cli("info", "tiny.onnx").out.decode()
+    assert "(tables of 3x8x8, motion [5, 9])" in out
+    assert max(map(len, out.splitlines())) < 120
+
+
 def test_it_says_when_z_contains_the_picture(cli, tiny_onnx):
     tiny_onnx(latent={"kind": "picture", "contains_picture": True})
 

@@ -104,14 +104,16 @@ def test_noise_counts_where_it_came_last(picture, chain, sigma, rule):
     assert rule_for("auto", problem).name == rule
 
 
-def test_tasks_with_operators_of_their_own_are_links_too(picture):
+def test_tasks_with_operators_of_their_own_are_links_too(picture, tiny_network):
     chain = Compose(Deblur(gaussian=1.0), Demosaic("GRBG"), Denoise(0.1))
     problem = chain.prepare(picture(16, 14, 1))
     assert problem.shape == problem.guess.shape[1:] == (16, 14, 3)
     assert chain.degrade(picture(1, 16, 14, 3)).shape == (1, 16, 14, 1)
     assert problem.sigma == 0.1
     # Fission compares what A makes of the picture.
-    fit = DeepImagePrior(chain, steps=2, stop="fission").fit(picture(16, 14, 1))
+    network = tiny_network(16, 14)
+    prior = DeepImagePrior(chain, network=network, steps=2, stop="fission")
+    fit = prior.fit(picture(16, 14, 1))
     assert fit.image.shape == (16, 14, 3)
 
 
@@ -136,9 +138,12 @@ def test_an_end_of_another_shape_is_refused(picture):
         Compose(grey).prepare(picture(4, 4, 3))
 
 
-def test_members_of_a_chain_with_held_out_pixels_have_an_uncertainty(picture):
+def test_members_of_a_chain_with_held_out_pixels_have_an_uncertainty(
+    picture, tiny_network
+):
     chain = Compose(SuperResolve(2), Inpaint(holes(32, 32, 0.1)), Denoise(0.1))
-    prior = DeepImagePrior(chain, steps=1, members=2)
+    network = tiny_network(64, 64, 1)
+    prior = DeepImagePrior(chain, network=network, steps=1, members=2)
     fit = prior.fit(picture(32, 32, 1)[..., 0])
     assert fit.uncertainty.shape == fit.image.shape == (64, 64)
 
@@ -165,7 +170,7 @@ def test_a_small_picture_with_holes_is_enlarged_and_filled():
     mask = holes(32, 32)
     task = Compose(SuperResolve(2), Inpaint(mask))
     damaged = np.where(mask[..., np.newaxis], small, 0)
-    restoration = DeepImagePrior(task, steps=300).fit(damaged)
+    restoration = DeepImagePrior(task, steps=150).fit(damaged)
     guess = task.prepare(damaged).guess[0]
     assert psnr(restoration.image, clean) > psnr(guess, clean) + 4
     chain = restoration.settings["task_options"]["chain"]

@@ -40,7 +40,7 @@ def test_the_loss_is_the_distance_of_the_features_as_a_share(classifier, picture
 def test_a_layer_can_be_inverted(classifier, scene):
     img = scene(*SIZE)
     before = classifier.get_weights()
-    fit = DeepImagePrior(FeatureInversion(classifier, "early"), steps=120).fit(img)
+    fit = DeepImagePrior(FeatureInversion(classifier, "early"), steps=75).fit(img)
     assert fit.history["loss"][-1] < 0.05
     # Early features tell much of the picture, which the fit never saw itself.
     assert np.corrcoef(fit.image.ravel(), img.ravel())[0, 1] > 0.8
@@ -51,7 +51,7 @@ def test_a_layer_can_be_inverted(classifier, scene):
 
 def test_a_unit_is_excited(classifier, scene):
     img = scene(*SIZE)
-    fit = DeepImagePrior(ActivationMaximization(classifier, "logits", 3), steps=60).fit(
+    fit = DeepImagePrior(ActivationMaximization(classifier, "logits", 3), steps=30).fit(
         img
     )
     noise = np.random.default_rng(0).uniform(size=(20, *SIZE)).astype("float32")
