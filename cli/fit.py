@@ -61,7 +61,7 @@ def fit(
         messages: Where to speak.
         title: What the progress is called; by default the task.
     """
-    display = display_for(messages, title or task.name.replace("_", "-"))
+    display = display_for(messages, title or task.declaration.title)
     # Standard output may be the picture: whatever prints there now is moved away.
     with display, contextlib.redirect_stdout(sys.stderr):
         with hushed_tensorflow(messages):

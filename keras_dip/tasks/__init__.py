@@ -36,12 +36,8 @@ def declaration(name: str) -> Declaration:
 
 def verbs() -> dict[str, str]:
     """Return the names of the tasks that the command line has, by their verbs."""
-    declared = {name: declaration(name).verb for name in names()}
-    return {
-        verb or name.replace("_", "-"): name
-        for name, verb in declared.items()
-        if verb is not None
-    }
+    declared = [declaration(name) for name in names()]
+    return {d.title: d.name for d in declared if d.verb is not None}
 
 
 def get(name: str) -> type[Task]:

@@ -7,24 +7,19 @@ from typing import Any
 import numpy as np
 
 from keras_dip.tasks.base import (
-    CHEAP_DECODER,
     Arrays,
     Declaration,
     Option,
     Problem,
     Task,
+    thin_skip,
 )
 
 SAME = 1e-3
 """Difference up to which a pixel owes nothing to a hole, in [0, 1] units."""
 
 _FAST: dict[str, Any] = {
-    "network_options": {
-        "down_channels": (16, 64, 64, 64, 64),
-        "up_channels": (16, 64, 64, 64, 64),
-        "skip_channels": (4, 4, 4, 4, 4),
-        **CHEAP_DECODER,
-    },
+    "network_options": thin_skip(64, 4),
     "jitter": 0.03,
     "beta_2": 0.95,
     "steps": 500,

@@ -21,21 +21,16 @@ from keras_dip.ops.jpeg import (
     standard_tables,
 )
 from keras_dip.tasks.base import (
-    CHEAP_DECODER,
     Arrays,
     Declaration,
     Option,
     Problem,
     Task,
+    thin_skip,
 )
 
 _FAST: dict[str, Any] = {
-    "network_options": {
-        "down_channels": (16, 32, 32, 32, 32),
-        "up_channels": (16, 32, 32, 32, 32),
-        "skip_channels": (8, 8, 8, 8, 8),
-        **CHEAP_DECODER,
-    },
+    "network_options": thin_skip(32, 8),
     "latent": "picture+noise",
     "latent_channels": 5,
     "beta_2": 0.95,

@@ -7,21 +7,16 @@ import numpy as np
 from keras_dip.noise import noise_sigma
 from keras_dip.ops.mosaic import PATTERNS
 from keras_dip.tasks.base import (
-    CHEAP_DECODER,
     Arrays,
     Declaration,
     Option,
     Problem,
     Task,
+    thin_skip,
 )
 
 _FAST: dict[str, Any] = {
-    "network_options": {
-        "down_channels": (16, 32, 32, 32, 32),
-        "up_channels": (16, 32, 32, 32, 32),
-        "skip_channels": (8, 8, 8, 8, 8),
-        **CHEAP_DECODER,
-    },
+    "network_options": thin_skip(32, 8),
     "latent_channels": 32,
     "beta_2": 0.95,
     "steps": 800,

@@ -6,23 +6,18 @@ from typing import Any
 import numpy as np
 
 from keras_dip.tasks.base import (
-    CHEAP_DECODER,
     Arrays,
     Declaration,
     Option,
     Problem,
     Task,
+    thin_skip,
 )
 
 _CHANNELS = (16, 32, 64, 128, 128, 128)
 
 _FAST: dict[str, Any] = {
-    "network_options": {
-        "down_channels": (16, 64, 64, 64, 64),
-        "up_channels": (16, 64, 64, 64, 64),
-        "skip_channels": (4, 4, 4, 4, 4),
-        **CHEAP_DECODER,
-    },
+    "network_options": thin_skip(64, 4),
     "beta_2": 0.95,
     "steps": 800,
     "weight_average": 0.99,

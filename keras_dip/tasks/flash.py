@@ -6,15 +6,10 @@ from typing import Any
 import numpy as np
 
 from keras_dip.noise import noise_sigma
-from keras_dip.tasks.base import CHEAP_DECODER, Declaration, Option, Problem, Task
+from keras_dip.tasks.base import Declaration, Option, Problem, Task, thin_skip
 
 _FAST: dict[str, Any] = {
-    "network_options": {
-        "down_channels": (16, 32, 32, 32, 32),
-        "up_channels": (16, 32, 32, 32, 32),
-        "skip_channels": (8, 8, 8, 8, 8),
-        **CHEAP_DECODER,
-    },
+    "network_options": thin_skip(32, 8),
     # Not the noisy picture too: noise of real cameras is no white noise, and is copied.
     "latent": "picture",
     "beta_2": 0.95,

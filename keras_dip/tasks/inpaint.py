@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from keras_dip.tasks.base import (
-    CHEAP_DECODER,
     Arrays,
     Declaration,
     Option,
     Problem,
     Task,
+    thin_skip,
 )
 
 COLOUR_TOLERANCE = 8.5
@@ -22,12 +22,7 @@ _SPARSE_CHANNELS = (16, 32, 64, 128, 128)
 _LIBRARY_CHANNELS = (16, 32, 64, 128, 128, 128)
 
 _FAST: dict[str, Any] = {
-    "network_options": {
-        "down_channels": (16, 64, 64, 64, 64),
-        "up_channels": (16, 64, 64, 64, 64),
-        "skip_channels": (8, 8, 8, 8, 8),
-        **CHEAP_DECODER,
-    },
+    "network_options": thin_skip(64, 8),
     "latent": "picture+noise",
     "latent_channels": 4,
     "beta_2": 0.95,

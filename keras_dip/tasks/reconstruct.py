@@ -2,15 +2,10 @@
 
 from typing import Any
 
-from keras_dip.tasks.base import CHEAP_DECODER, Declaration, Task
+from keras_dip.tasks.base import Declaration, Task, thin_skip
 
 _FAST: dict[str, Any] = {
-    "network_options": {
-        "down_channels": (16, 64, 64, 64, 64),
-        "up_channels": (16, 64, 64, 64, 64),
-        "skip_channels": (8, 8, 8, 8, 8),
-        **CHEAP_DECODER,
-    },
+    "network_options": thin_skip(64, 8),
     "beta_2": 0.95,
     "steps": 600,
     "weight_average": 0.99,

@@ -40,6 +40,7 @@ def test_the_file_becomes_a_chain_of_tasks(cli, prior, picture, folder, mask):
     np.testing.assert_array_equal(fill.mask[..., 0], mask)
     assert fill.keep_known
     assert denoise.sigma == 0.2
+    assert ran.err.startswith("restore: ")  # the verb, not the class
     assert (folder / "out.png").exists()
 
 
