@@ -106,8 +106,9 @@ def test_what_the_operation_cannot_do_is_left_to_keras(shape, options):
     np.testing.assert_allclose(ours(x, training=True), theirs(x, training=True))
 
 
-def test_a_low_precision_input_stays_low_and_the_statistics_high():
-    x = draw(1, 16, 16, 4)
+@pytest.mark.parametrize("channels", [4, 16])
+def test_a_low_precision_input_stays_low_and_the_statistics_high(channels):
+    x = draw(1, 16, 16, channels)
     layer = make_norm(BatchNormalization, x, dtype="mixed_bfloat16", momentum=0.0)
     output = layer(x, training=True)
     assert output.dtype == "bfloat16"
@@ -116,6 +117,19 @@ def test_a_low_precision_input_stays_low_and_the_statistics_high():
     np.testing.assert_allclose(output, exact, atol=0.2)
     assert layer.moving_variance.dtype == "float32"
     np.testing.assert_allclose(layer.moving_mean, x.mean(axis=(0, 1, 2)), atol=0.02)
+
+
+@pytest.mark.parametrize(("channels", "dtype"), [(8, "float32"), (16, "bfloat16")])
+def test_odd_numbers_of_channels_are_normalised_in_float32(channels, dtype):
+    import tensorflow as tf
+
+    layer = BatchNormalization(dtype="mixed_bfloat16")
+    traced = tf.function(lambda x: layer(x, training=True)).get_concrete_function(
+        tf.TensorSpec((1, 8, 8, channels), "bfloat16")
+    )
+    operations = traced.graph.get_operations()
+    fused_norm = next(o for o in operations if o.type == "FusedBatchNormV3")
+    assert fused_norm.inputs[0].dtype == dtype
 
 
 @pytest.mark.parametrize("shape", [(1, 2, 2, 4), (2, 3, 5, 8), (1, 4, 1, 12)])
