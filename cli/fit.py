@@ -91,7 +91,7 @@ def _regularizers(weights: dict[str, float]) -> list[Any]:
     """Return explicit priors by the names of their options."""
     from keras_dip import regularizers
 
-    return [getattr(regularizers, PRIORS[name])(w) for name, w in weights.items()]
+    return [getattr(regularizers, PRIORS[name])(w) for name, w in weights.items() if w]
 
 
 @contextlib.contextmanager

@@ -217,10 +217,11 @@ def _prior_options() -> list[click.Parameter]:
     return [
         click.Option(
             [f"--{name}"],
-            type=click.FloatRange(min=0, min_open=True),
+            type=click.FloatRange(min=0),
             callback=_finite,
             metavar="WEIGHT",
-            help=f"Also penalise {what}, with this weight.",
+            help=f"Penalise {what}, with this weight; in place of the preset's "
+            "penalties, 0 for none.",
         )
         for name, what in (
             ("total-variation", "differences of neighbouring pixels (0.01 is strong)"),

@@ -29,7 +29,7 @@ from keras_dip.models.copies import copy_for, in_float32
 from keras_dip.models.fused import Adam, write_statistics
 from keras_dip.models.offset import fitted
 from keras_dip.recovery import ATTEMPTS, Recovery
-from keras_dip.regularizers import Regularizer
+from keras_dip.regularizers import Regularizer, TotalVariation
 from keras_dip.settings import Settings
 from keras_dip.snapshots import Snapshots
 from keras_dip.stopping import TimeLimit, rule_for
@@ -44,7 +44,8 @@ class Plan:
 
     `network` is a model of the user's, a function that builds one (`Builder`), or None
     for the settings'; `latent` a picture [1, h, w, c] that the user wants as z, or
-    None; `regularizers` are explicit priors; `optimizer` one of Keras in place of Adam.
+    None; `regularizers` are explicit priors beside the settings'; `optimizer` is one of
+    Keras in place of Adam.
     """
 
     task: tasks.Task
@@ -56,9 +57,15 @@ class Plan:
     regularizers: tuple[Regularizer, ...] = ()
     optimizer: keras.optimizers.Optimizer | None = None
 
+    @property
+    def priors(self) -> tuple[Regularizer, ...]:
+        """All explicit priors."""
+        weight = self.settings.total_variation
+        return (*([TotalVariation(weight)] if weight else []), *self.regularizers)
+
     def penalty(self, x: Any) -> Any:
         """Return the sum of the explicit priors of a picture [1, H, W, C]."""
-        return sum(penalty(x) for penalty in self.regularizers)
+        return sum(prior(x) for prior in self.priors)
 
 
 @dataclass(frozen=True)
@@ -142,7 +149,7 @@ class Member:
             average_from_first=settings.average_from_first,
             weight_average=settings.weight_average,
             window=self.rule.window(settings.steps) if self.rule else 0,
-            penalty=plan.penalty if plan.regularizers else None,
+            penalty=plan.penalty if plan.priors else None,
             seed=seeds.jitter,
         )
         optimizer: Any = Adam(settings.learning_rate, beta_2=settings.beta_2)

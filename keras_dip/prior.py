@@ -79,7 +79,8 @@ class DeepImagePrior:
             alone; or "net+input", both.
         optimizer: a Keras optimizer, or the name of one, instead of Adam with the
             published epsilon; its learning rate is its own.
-        regularizer: an explicit prior R(x) that is added to the data term, or several:
+        regularizer: an explicit prior R(x) that is added to the data term, or several,
+            in place of the preset's; () for none:
             `keras_dip.regularizers.TotalVariation(weight)`, `Tikhonov(weight)` or any
             function of keras.ops from a picture [1, H, W, C] to a scalar.
         jit_compile: whether to compile the train step with XLA.
@@ -109,7 +110,7 @@ class DeepImagePrior:
         dtype_policy: str | None = None,
         optimize: str | None = None,
         optimizer: keras.optimizers.Optimizer | str | None = None,
-        regularizer: Any = (),
+        regularizer: Any = None,
         jit_compile: bool = False,
     ) -> None:
         """Check the arguments; nothing heavy happens before `fit`."""
@@ -151,7 +152,11 @@ class DeepImagePrior:
         self.verbose = verbose
         self.device = device
         self.optimizer = arguments.optimizer_from(optimizer)
-        self.regularizers = arguments.regularizers(regularizer)
+        if regularizer is not None:
+            self.settings = replace(self.settings, total_variation=0.0)
+        self.regularizers = arguments.regularizers(
+            () if regularizer is None else regularizer
+        )
         self.jit_compile = jit_compile
         self.restoration: Restoration | None = None
 
@@ -370,7 +375,7 @@ class DeepImagePrior:
             "time_limit": self.time_limit,
             "snapshots": self.snapshots,
             "optimizer": "adam" if self.optimizer is None else self.optimizer.name,
-            "regularizers": [repr(r) for r in self.regularizers],
+            "regularizers": [repr(r) for r in member.plan.priors],
             "jit_compile": self.jit_compile,
             "device": self.device,
             "versions": {

@@ -30,12 +30,13 @@ class Settings:
     must then begin with the known pixels and the mask; where holes are wide it is left
     out (`suited`). `unclip` draws anew the noise that was cut at black and white
     (`noise.before_clipping`). `back_projection` compares behind the inverse of A, where
-    the task has one (`Task.back_project`). `quantisation` compares with what rounding
-    left of the picture, where the task knows how (`Task.use_quantisation`). `optimize`
-    says what is fitted, one of `models.offset.CHOICES`. `dtype_policy` is that of
-    Keras, or "auto" for what the machine is good at (`precision.policy_for`). `stop`
-    names the rule that ends the fit, one of `stopping.NAMES`; `members` is how many
-    fits are averaged.
+    the task has one (`Task.back_project`). `total_variation` is the weight of that
+    explicit prior (`regularizers.TotalVariation`), 0 for none. `quantisation` compares
+    with what rounding left of the picture, where the task knows how
+    (`Task.use_quantisation`). `optimize` says what is fitted, one of
+    `models.offset.CHOICES`. `dtype_policy` is that of Keras, or "auto" for what the
+    machine is good at (`precision.policy_for`). `stop` names the rule that ends the
+    fit, one of `stopping.NAMES`; `members` is how many fits are averaged.
     """
 
     steps: int
@@ -53,6 +54,7 @@ class Settings:
     hiding: float = 0.0
     unclip: bool = False
     back_projection: bool = False
+    total_variation: float = 0.0
     optimize: str = "net"
     quantisation: bool = False
     dtype_policy: str = "float32"

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_dip import DeepImagePrior, Reconstruct
+from keras_dip import DeepImagePrior, Reconstruct, SuperResolve
 from keras_dip.regularizers import Tikhonov, TotalVariation
 
 REFERENCE = np.load(
@@ -103,3 +103,18 @@ def test_their_names_tell_all():
         "TotalVariation(weight=0.01, kind='isotropic', beta=0.5)"
     )
     assert repr(Tikhonov(2)) == "Tikhonov(weight=2)"
+
+
+def test_a_prior_of_the_preset_is_used_unless_another_is_given(tiny_network, scene):
+    img = scene(6, 5, 3)
+
+    def used(**options):
+        task = SuperResolve(2)
+        prior = DeepImagePrior(
+            task, network=tiny_network(12, 10), steps=1, stop="none", **options
+        )
+        return prior.fit(img).settings["regularizers"]
+
+    assert used() == ["TotalVariation(weight=0.01, kind='isotropic', beta=0.5)"]
+    assert used(regularizer=Tikhonov(2)) == ["Tikhonov(weight=2)"]
+    assert used(regularizer=()) == used(preset="paper") == []
