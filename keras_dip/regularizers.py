@@ -2,8 +2,9 @@
 
 The conventional approach minimises E(x; x0) + R(x) over the picture (`network="pixels"`
 does), a deep image prior E alone over the weights of a network; the two can be mixed
-(Ulyanov et al., CVPR 2018, section 2; Liu et al., ICASSP 2019). Any function from a picture [1, H, W, C] to a
-scalar, written with `keras.ops`, can be R; these are the usual ones.
+(Ulyanov et al., CVPR 2018, section 2; Liu et al., ICASSP 2019). Any function from a
+picture [1, H, W, C] to a scalar, written with `keras.ops`, can be R; these are the
+usual ones.
 """
 
 from collections.abc import Callable
