@@ -48,6 +48,7 @@ def fit(
     *,
     reference: np.ndarray | None = None,
     settings: dict[str, Any],
+    warm_start: str | None = None,
     messages: Messages,
     title: str | None = None,
 ) -> Outcome:
@@ -58,6 +59,7 @@ def fit(
         picture: The picture, in the integers of its file.
         reference: The undamaged picture, for the PSNR.
         settings: Arguments of `DeepImagePrior`; those that are None are left out.
+        warm_start: A `.keras` file whose weights the fit begins with.
         messages: Where to speak.
         title: What the progress is called; by default the task.
     """
@@ -78,7 +80,9 @@ def fit(
         except ValueError as error:
             raise click.UsageError(str(error)) from error
         try:
-            return Outcome(prior.fit(picture, reference=reference))
+            return Outcome(
+                prior.fit(picture, reference=reference, warm_start=warm_start)
+            )
         except Exception as error:
             if prior.restoration is not None:
                 return Outcome(prior.restoration, error)

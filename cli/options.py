@@ -202,6 +202,13 @@ def fit_options(presets: Iterable[str]) -> list[click.Parameter]:
             "default) to 1; brings back a little of its grain.",
         ),
         click.Option(
+            ["--warm-start"],
+            type=FILE,
+            metavar="FILE",
+            help="Begin with the network that --keras wrote for a similar picture, as "
+            "of the frame before; with the same settings, far fewer --steps do.",
+        ),
+        click.Option(
             ["--reference"],
             type=PICTURE,
             metavar="GT",
@@ -244,6 +251,13 @@ def _more_outputs() -> list[click.Parameter]:
             ["--half"],
             is_flag=True,
             help="Make the ONNX file half as large, a little less exact.",
+        ),
+        click.Option(
+            ["--keras"],
+            type=FILE,
+            metavar="FILE",
+            callback=_not_a_dash,
+            help="Also write the fitted network as .keras, for --warm-start.",
         ),
         click.Option(
             ["--uncertainty"],

@@ -31,6 +31,8 @@ class Request:
     output: str
     onnx: str | None = None
     half: bool = False
+    keras: str | None = None
+    warm_start: str | None = None
     uncertainty: str | None = None
     snapshots: str | None = None  # a folder
     reference: str | None = None
@@ -50,12 +52,14 @@ class Request:
                 read += [file, *files_in(file)]
             elif option.type == "model":
                 read.append(self.task_options[option.name])
-        return [path for path in (self.source, *read, self.reference) if path]
+        files = (self.source, *read, self.reference, self.warm_start)
+        return [path for path in files if path]
 
     @property
     def outputs(self) -> list[str]:
         """The files that are written, the picture first."""
-        return [path for path in (self.output, self.onnx, self.uncertainty) if path]
+        files = (self.output, self.onnx, self.keras, self.uncertainty)
+        return [path for path in files if path]
 
     @property
     def members(self) -> int:
@@ -96,10 +100,9 @@ def check_outputs(request: Request) -> None:
 
     inputs, force = request.inputs, request.force
     images.check_output(request.output, inputs=inputs, force=force)
-    if request.onnx:
-        images.check_output(
-            request.onnx, inputs=inputs, force=force, suffixes=(".onnx",)
-        )
+    for path, suffix in ((request.onnx, ".onnx"), (request.keras, ".keras")):
+        if path:
+            images.check_output(path, inputs=inputs, force=force, suffixes=(suffix,))
     if request.uncertainty:
         check_uncertainty(request.uncertainty, inputs=inputs, force=force)
     if request.snapshots:

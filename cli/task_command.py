@@ -97,6 +97,7 @@ def restore(request: Request, messages: Messages) -> int:
         picture,
         reference=reference,
         settings={**request.settings, "snapshots": snapshots},
+        warm_start=request.warm_start,
         messages=messages,
     )
     restoration = outcome.restoration
@@ -138,6 +139,9 @@ def _write_more(
     if request.onnx:
         with _kept(errors, request.onnx):
             restoration.export(request.onnx, half=request.half, force=force)
+    if request.keras:
+        with _kept(errors, request.keras):
+            restoration.export(request.keras, force=force)
     if request.snapshots:
         messages.note(f"writing snapshots into {request.snapshots}")
         with _kept(errors, request.snapshots):
@@ -224,17 +228,10 @@ def _check_holes(name: str, info: ImageInfo) -> None:
 def _read_model(path: str, messages: Messages) -> Any:
     """Return a Keras model; whatever is wrong with the file is told in one line."""
     from keras_dip.cli.fit import hushed_tensorflow
-    from keras_dip.errors import KerasDipError
 
     with contextlib.redirect_stdout(sys.stderr), hushed_tensorflow(messages):
-        import keras
-    try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:
-        first = str(error).strip().split("\n")[0]
-        raise KerasDipError(
-            f"Expected a Keras model saved as .keras. Received: {path!r} ({first})."
-        ) from error
+        from keras_dip import keras_files
+    return keras_files.load(path)
 
 
 def _read_mask(path: str, shape: tuple[int, ...]) -> np.ndarray:

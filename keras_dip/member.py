@@ -33,6 +33,7 @@ from keras_dip.regularizers import Regularizer, TotalVariation
 from keras_dip.settings import Settings
 from keras_dip.snapshots import Snapshots
 from keras_dip.stopping import TimeLimit, rule_for
+from keras_dip.warm_start import Weights, begin_with
 
 Builder = Callable[..., keras.Model]
 """f((height, width), *, input_channels, output_channels, seed, dtype) -> keras.Model"""
@@ -45,7 +46,7 @@ class Plan:
     `network` is a model of the user's, a function that builds one (`Builder`), or None
     for the settings'; `latent` a picture [1, h, w, c] that the user wants as z, or
     None; `regularizers` are explicit priors beside the settings'; `optimizer` is one of
-    Keras in place of Adam.
+    Keras in place of Adam; `start` the weights that the networks begin with, or None.
     """
 
     task: tasks.Task
@@ -56,6 +57,7 @@ class Plan:
     snapshots: int = 0
     regularizers: tuple[Regularizer, ...] = ()
     optimizer: keras.optimizers.Optimizer | None = None
+    start: Weights | None = None
 
     @property
     def priors(self) -> tuple[Regularizer, ...]:
@@ -70,12 +72,13 @@ class Plan:
 
 @dataclass(frozen=True)
 class Seeds:
-    """The seeds of all that is drawn for a member."""
+    """The seeds of all that is drawn for a member, and which one it is, from 0."""
 
     network: int
     latent: int
     jitter: int
     held_back: int
+    member: int = 0
 
 
 def seeds_of(seed: int, member: int) -> Seeds:
@@ -85,7 +88,7 @@ def seeds_of(seed: int, member: int) -> Seeds:
     if member:
         own = np.random.SeedSequence([seed, member]).generate_state(2) >> 1
         network, jitter = (int(s) for s in own)
-    return Seeds(network, latent, jitter, held_back)
+    return Seeds(network, latent, jitter, held_back, member)
 
 
 class _RaiseAgain(keras.callbacks.Callback):
@@ -128,6 +131,8 @@ class Member:
         self.plan = plan
         settings = plan.settings
         self.network = fitted(_network(plan, problem, seeds.network), settings.optimize)
+        if plan.start is not None:
+            begin_with(self.network, plan.start, seeds.member)
         self.latent = _latent(plan, problem, self.network, seeds.latent)
         self.rule = rule_for(settings.stop, problem)
         seen, z = problem, self.latent.values

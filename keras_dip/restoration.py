@@ -123,14 +123,20 @@ class Restoration:
         `onnxruntime.InferenceSession(path).run(None, {})[0]` is then the picture,
         float32 [1, H, W, C]. With `half` the weights are stored as float16.
 
+        A path that ends in `.keras` gets the network alone as a Keras model, to start
+        the fit of a similar picture from (`DeepImagePrior.fit(..., warm_start=path)`).
+
         Raises:
             ImageError: if the file exists and `force` is False, or cannot be written.
             ExportError: if onnxruntime does not give this picture from the file.
         """
-        from keras_dip import images
+        from keras_dip import images, keras_files
         from keras_dip.onnx_io.export import export
 
-        images.check_output(path, force=force, suffixes=(".onnx",))
+        images.check_output(path, force=force, suffixes=(".onnx", ".keras"))
+        if Path(path).suffix.lower() == ".keras":
+            keras_files.save(path, self.source.network)
+            return
         shape = self.image.shape if self.image.ndim == 3 else (*self.image.shape, 1)
         export(
             path,

@@ -43,8 +43,8 @@ class FakePrior:
         self.restoration = None
         self.made.append(self)
 
-    def fit(self, img, *, reference=None):
-        self.img, self.reference = img, reference
+    def fit(self, img, *, reference=None, warm_start=None):
+        self.img, self.reference, self.warm_start = img, reference, warm_start
         print("chatter of a library on standard output")
         if self.warning:
             import warnings

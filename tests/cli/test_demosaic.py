@@ -14,10 +14,10 @@ def coloured(monkeypatch, prior):
     """Let the fake fit give the first guess of the task."""
     fit = prior.fit
 
-    def fit_in_colour(self, img, *, reference=None):
+    def fit_in_colour(self, img, **given):
         floats = np.atleast_3d(img / np.float32(np.iinfo(img.dtype).max))
         guess = self.task.prepare(floats).guess[0]
-        restoration = fit(self, img, reference=reference)
+        restoration = fit(self, img, **given)
         restoration.image = guess
         return restoration
 

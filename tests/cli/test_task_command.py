@@ -89,6 +89,18 @@ def test_half_makes_the_onnx_file_half(cli, prior, picture, folder):
     assert (folder / "out.onnx").read_bytes() == b"half"
 
 
+def test_a_fit_begins_where_another_ended(cli, prior, picture, folder):
+    picture()
+
+    assert cli(*DENOISE, "--keras", "net.keras").code == 0
+    ran = cli(*DENOISE, "--force", "--warm-start", "net.keras", "--keras", "net.keras")
+    assert ran.code == 1 and "an output that is not an input" in ran.err
+
+    assert cli(*DENOISE, "--force", "--warm-start", "net.keras").code == 0
+    assert [made.warm_start for made in prior.made] == [None, "net.keras"]
+    assert (folder / "net.keras").read_bytes() == b"full"
+
+
 @pytest.mark.parametrize("existing", ["out.png", "out.onnx"])
 def test_an_existing_output_is_refused_before_the_fit(
     cli, prior, picture, folder, existing
@@ -492,11 +504,11 @@ def test_an_export_that_fails_keeps_nothing_else_from_being_written(
     prior.uncertainty = np.zeros((6, 8, 3), "float32")
     fit = prior.fit
 
-    def fit_without_export(self, img, *, reference=None):
+    def fit_without_export(self, img, **given):
         def fail(*_, **__):
             raise ExportError("onnxruntime gives another picture.")
 
-        restoration = fit(self, img, reference=reference)
+        restoration = fit(self, img, **given)
         restoration.export = fail
         return restoration
 
@@ -517,11 +529,11 @@ def test_the_first_of_several_errors_is_the_last_word(
     picture()
     fit = prior.fit
 
-    def fit_badly(self, img, *, reference=None):
+    def fit_badly(self, img, **given):
         def fail(what):
             raise FitError(f"no {what}.")
 
-        restoration = fit(self, img, reference=reference)
+        restoration = fit(self, img, **given)
         restoration.export = lambda *_, **__: fail("file")
         restoration.at = lambda step: fail("iterate")
         return restoration
