@@ -292,20 +292,31 @@ class PriorModel(keras.Model):
         variables = [*self.network.variables, *self.optimizer.variables]
         return [*variables, *self.averaged_weights, *progress]
 
+    @property
+    def progress(self) -> list[Any]:
+        """Return all variables that change, the seed of the jitter among them."""
+        return [*self.state, self.recent, self.jitter_seed.state]
+
     def take_steps(
         self,
         steps: int,
         callbacks: Sequence[keras.callbacks.Callback] = (),
         interval: int = REPORT_INTERVAL,
+        *,
+        first_report: int = 0,
     ) -> None:
-        """Fit for `steps` steps, with a report to the callbacks every `interval`."""
+        """Fit for `steps` steps, with a report to the callbacks every `interval`.
+
+        A fit that is continued has `first_report` reports behind it.
+        """
         keep_freed_memory()
         self.planned_steps = steps
         counts = step_counts(steps, interval, self._steps_per_call(interval))
         self.fit(
-            counts.reshape(-1, 1),
+            counts[first_report:].reshape(-1, 1),
             batch_size=1,
             shuffle=False,
+            initial_epoch=first_report,
             epochs=len(counts),
             steps_per_epoch=counts.shape[1],
             callbacks=list(callbacks),

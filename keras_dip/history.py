@@ -16,7 +16,12 @@ class HistoryRecorder(keras.callbacks.Callback):
     What it measures is added to the logs, so that callbacks after this one see it. The
     picture that is measured is the one that would be returned: the running average of
     weights or of outputs, finished by the task.
+
+    Attributes:
+        seconds_before: seconds that an earlier run spent, where this one continues it.
     """
+
+    SAVED = ("curves", "seconds")
 
     def __init__(
         self,
@@ -28,13 +33,23 @@ class HistoryRecorder(keras.callbacks.Callback):
         self.curves: dict[str, list[float]] = {"step": [], "loss": [], "seconds": []}
         self._current_picture = current_picture
         self._reference = reference
+        self.seconds_before = 0.0
         self._start = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """The seconds that the fit has taken so far; set by who continues a fit."""
+        return self.seconds_before + time.perf_counter() - self._start
+
+    @seconds.setter
+    def seconds(self, seconds: float) -> None:
+        self.seconds_before, self._start = seconds, time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Measure, and append one entry to every curve."""
         logs = {} if logs is None else logs
         logs["step"] = self.model.step
-        logs["seconds"] = time.perf_counter() - self._start
+        logs["seconds"] = self.seconds
         if self._reference is not None:
             picture = self._current_picture()
             logs["psnr"] = psnr(picture, self._reference)

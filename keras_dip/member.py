@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops
 
 from keras_dip import models, tasks
+from keras_dip.checkpoint import Saver
 from keras_dip.consolidation import HURRIED_STEPS, STEPS, consolidate
 from keras_dip.errors import FitError
 from keras_dip.fitting import Candidate, PriorModel
@@ -105,6 +106,21 @@ class _RaiseAgain(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
+class _Count(keras.callbacks.Callback):
+    """Counts the reports of a member."""
+
+    def __init__(self, member: "Member") -> None:
+        super().__init__()
+        self.member = member
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.member.reports = epoch + 1
+
+
+UNFINISHED = ("interrupt", "error", "time limit")
+"""What ends a fit that a later run may continue."""
+
+
 class Member:
     """One network on its way.
 
@@ -119,6 +135,7 @@ class Member:
         rule: the stopping rule, or None.
         recorder: the curves.
         model: the train step around the network.
+        reports: how many reports there were.
         stopped_by: one word for what ended the fit.
         reason: the same as a sentence.
 
@@ -171,6 +188,7 @@ class Member:
         self.model.compile(optimizer=optimizer, jit_compile=plan.jit_compile)
         self._recovery = Recovery()
         self._snapshots = Snapshots(plan.snapshots, self.rule)
+        self.reports, self._is_finished = 0, False
         self.stopped_by, self.reason = "steps", ""
         self.error: Exception | None = None
 
@@ -180,6 +198,7 @@ class Member:
         target: np.ndarray | None,
         finish: Callable[[Any], Any],
         time_limit: TimeLimit | None,
+        saver: Saver | None = None,
     ) -> None:
         """Take the steps; what a callback raises is kept as `error`.
 
@@ -188,6 +207,7 @@ class Member:
             target: the ground truth [H, W, C] for the curves, or None.
             finish: what turns the output into the picture that is compared with it.
             time_limit: ends the fit by the clock, or None.
+            saver: keeps the progress on disk, and knows how far an earlier run came.
 
         Raises:
             FitError: if the loss was never a finite number.
@@ -198,6 +218,8 @@ class Member:
             return to_picture(finish(ops.convert_to_tensor(picture)))
 
         self.recorder = HistoryRecorder(current_picture, target)
+        if saver is not None and self._continue(saver.load()):
+            return
         ours = [self._recovery, self.rule, self.recorder, self._snapshots, time_limit]
         end = "steps"
         try:
@@ -205,7 +227,12 @@ class Member:
                 again = _RaiseAgain(pressed)
                 self.model.take_steps(
                     self.plan.settings.steps,
-                    [again, *(c for c in ours if c), *callbacks],
+                    [
+                        again,
+                        *(c for c in (*ours, _Count(self), saver) if c),
+                        *callbacks,
+                    ],
+                    first_report=self.reports,
                 )
         except (KeyboardInterrupt, Exception) as raised:
             error = raised if isinstance(raised, Exception) else None
@@ -224,6 +251,48 @@ class Member:
                 "smaller learning_rate."
             )
         self.stopped_by, self.reason = self._ending(end, time_limit)
+        if saver is not None and self.stopped_by not in UNFINISHED:
+            self._is_finished = True
+            saver.save()
+
+    def progress(self) -> dict[str, Any]:
+        """Return everything that a run needs to continue this one, as nested data."""
+        return {
+            "variables": [ops.convert_to_numpy(v) for v in self.model.progress],
+            "parts": {
+                name: {key: getattr(part, key) for key in part.SAVED}
+                for name, part in self._parts().items()
+            },
+            "reports": self.reports,
+            "ending": [self.stopped_by, self.reason] if self._is_finished else None,
+        }
+
+    def _continue(self, state: dict[str, Any] | None) -> bool:
+        """Take up an earlier run; tell whether it had come to its end."""
+        if state is None:
+            return False
+        for variable, value in zip(
+            self.model.progress, state["variables"], strict=True
+        ):
+            variable.assign(value)
+        for name, part in self._parts().items():
+            for key, value in state["parts"][name].items():
+                setattr(part, key, value)
+        self.reports = state["reports"]
+        if state["ending"] is None:
+            return False
+        self.stopped_by, self.reason = state["ending"]
+        return True
+
+    def _parts(self) -> dict[str, Any]:
+        """Return what changes during the fit beside the model; each says its SAVED."""
+        parts = {
+            "recovery": self._recovery,
+            "rule": self.rule,
+            "recorder": self.recorder,
+            "snapshots": self._snapshots,
+        }
+        return {name: part for name, part in parts.items() if part is not None}
 
     @property
     def steps(self) -> int:

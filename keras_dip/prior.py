@@ -7,6 +7,7 @@ result is the mean of their pictures, which is one network too.
 """
 
 import json
+import os
 import platform
 import time
 import warnings
@@ -21,12 +22,21 @@ from keras import ops
 
 import keras_dip
 from keras_dip import arguments, models, tasks
+from keras_dip.checkpoint import Checkpoint, Saver
 from keras_dip.fitting import Candidate
 from keras_dip.history import joined
 from keras_dip.images import PictureType, as_picture
 from keras_dip.interrupts import Interrupts, held_back
 from keras_dip.latents import GIVEN
-from keras_dip.member import Builder, Member, Plan, finisher, seeds_of, to_picture
+from keras_dip.member import (
+    UNFINISHED,
+    Builder,
+    Member,
+    Plan,
+    finisher,
+    seeds_of,
+    to_picture,
+)
 from keras_dip.models.copies import mean_of, policy_of
 from keras_dip.models.offset import CHOICES
 from keras_dip.precision import policy_for
@@ -162,7 +172,12 @@ class DeepImagePrior:
         self.restoration: Restoration | None = None
 
     def fit(
-        self, img: Any, *, reference: Any = None, warm_start: Any = None
+        self,
+        img: Any,
+        *,
+        reference: Any = None,
+        warm_start: Any = None,
+        checkpoint: Checkpoint | str | os.PathLike[str] | None = None,
     ) -> Restoration:
         """Restore a picture.
 
@@ -175,6 +190,11 @@ class DeepImagePrior:
             warm_start: the `Restoration` of a similar picture, or a `.keras` file that
                 its `export` wrote: the fit begins with those weights. With the same
                 settings and seed, far fewer steps do.
+            checkpoint: a folder, or a `Checkpoint`, that keeps the progress on disk
+                every minute. If it holds that of an earlier run which did not come to
+                its end, with the same picture and settings, this one continues it, to
+                the same picture; a time limit counts from here, and what callbacks of
+                your own have noted is not kept. At the end the folder is emptied.
 
         Returns:
             The restoration; after a KeyboardInterrupt the one of the best state so far.
@@ -186,6 +206,8 @@ class DeepImagePrior:
         """
         self.restoration = None
         start = None if warm_start is None else weights_of(warm_start)
+        if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
+            checkpoint = Checkpoint(checkpoint)
         picture, kind = self._picture(img)
         task = self.task.informed_by(kind)
         problem = task.prepare(picture)
@@ -197,20 +219,22 @@ class DeepImagePrior:
             problem = task.use_quantisation(problem)
         target = arguments.reference_for(reference, problem.shape)
         with arguments.device_scope(self.device):
-            return self._fit(task, problem, kind, target, start)
+            plan = self._plan(task, problem, start)
+            return self._fit(plan, problem, kind, target, checkpoint)
 
     def _fit(
         self,
-        task: tasks.Task,
+        plan: Plan,
         problem: tasks.Problem,
         kind: PictureType,
         target: np.ndarray | None,
-        weights: Weights | None,
+        checkpoint: Checkpoint | None,
     ) -> Restoration:
         start = time.perf_counter()
-        finish = finisher(task, problem, self.blend)
-        plan = self._plan(task, problem, weights)
-        members = self._fit_members(plan, problem, target, finish, start)
+        finish = finisher(plan.task, problem, self.blend)
+        if checkpoint is not None:
+            checkpoint.identify(self._identity(plan), problem.observed)
+        members = self._fit_members(plan, problem, target, finish, start, checkpoint)
         last = members[-1]
         with held_back() as interrupts:
             hurry = last.stopped_by in ("interrupt", "time limit")
@@ -241,14 +265,32 @@ class DeepImagePrior:
                 best_step=last.chosen.step,
                 stopped_by=stopped_by,
                 stop_reason=reason,
-                seconds=time.perf_counter() - start,
+                seconds=time.perf_counter()
+                - start
+                + sum(member.recorder.seconds_before for member in members),
                 source=Source(network, last.latent, finish, kind.dtype, keep),
                 uncertainty=self._uncertainty(members, networks, finish, kind),
                 snapshots=of_all([m.snapshots for m in members]),
             )
         if last.error is not None:
             raise last.error
+        if checkpoint is not None and stopped_by not in UNFINISHED:
+            checkpoint.remove()
         return self.restoration
+
+    def _identity(self, plan: Plan) -> dict[str, Any]:
+        """Return what decides the picture that a fit ends with, beside what it sees."""
+        return {
+            "task": [plan.task.name, plan.task.settings()],
+            "settings": asdict(plan.settings),
+            "seed": self.seed,
+            "members": self.settings.members,
+            "blend": self.blend,
+            "snapshots": self.snapshots,
+            "priors": [repr(prior) for prior in plan.priors],
+            "network": None if self.network is None else _name_of(self.network),
+            "optimizer": None if self.optimizer is None else self.optimizer.name,
+        }
 
     def _plan(
         self, task: tasks.Task, problem: tasks.Problem, start: Weights | None
@@ -277,6 +319,7 @@ class DeepImagePrior:
         target: np.ndarray | None,
         finish: Any,
         start: float,
+        checkpoint: Checkpoint | None,
     ) -> list[Member]:
         """Fit the members one after the other, until one is interrupted."""
         members: list[Member] = []
@@ -296,7 +339,8 @@ class DeepImagePrior:
             try:
                 member = Member(plan, problem, seeds_of(self.seed, index))
                 member.model.place = (index + 1, self.settings.members)
-                member.fit(self._callbacks(), target, finish, limit)
+                saver = None if checkpoint is None else Saver(checkpoint, member, index)
+                member.fit(self._callbacks(), target, finish, limit, saver)
             except (KeyboardInterrupt, Exception) as raised:
                 if not members:
                     raise

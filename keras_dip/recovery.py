@@ -36,6 +36,8 @@ class Recovery(keras.callbacks.Callback):
         gave_up: whether the fit was stopped because it fell apart too often.
     """
 
+    SAVED = ("returns", "taken", "gave_up", "_good_reports", "_good_loss")
+
     def __init__(self) -> None:
         """Start with nothing to go back to."""
         super().__init__()

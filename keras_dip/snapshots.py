@@ -25,6 +25,8 @@ def snapshot_steps(count: int, planned_steps: int) -> list[int]:
 class Snapshots(keras.callbacks.Callback):
     """Keeps candidates at log-spaced steps, with the criterion of the stopping rule."""
 
+    SAVED = ("kept", "_criteria")
+
     def __init__(self, count: int, rule: StoppingRule | None = None) -> None:
         """Set how many are kept, 0 for none, and whose criterion goes with them."""
         super().__init__()

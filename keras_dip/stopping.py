@@ -42,6 +42,7 @@ class StoppingRule(keras.callbacks.Callback):
 
     name = ""
     what = ""
+    SAVED: tuple[str, ...] = ("best", "least", "reason")
 
     def __init__(self, patience: int | None = None) -> None:
         """Set the patience, in steps."""
@@ -270,6 +271,7 @@ class WindowedVariance(StoppingRule):
 
     name = "wmv"
     what = "The variance of recent outputs"
+    SAVED = (*StoppingRule.SAVED, "_seen", "_since")
 
     def __init__(self, size: int | None = None, patience: int | None = None) -> None:
         """Set the window."""
@@ -305,6 +307,7 @@ class ExponentialVariance(StoppingRule):
 
     name = "emv"
     what = "The moving variance of the outputs"
+    SAVED = (*StoppingRule.SAVED, "_seen", "_mean", "_variance")
 
     def __init__(self, rate: float = 0.1, patience: int | None = None) -> None:
         """Set the weight of the newest output."""
@@ -376,6 +379,7 @@ class Plateau(StoppingRule):
 
     name = "plateau"
     what = "The data term"
+    SAVED = (*StoppingRule.SAVED, "_level", "_level_step")
 
     def __init__(self, least_gain: float = 0.01, patience: int | None = None) -> None:
         """Set what counts as a fall."""

@@ -115,6 +115,6 @@ def test_a_prior_of_the_preset_is_used_unless_another_is_given(tiny_network, sce
         )
         return prior.fit(img).settings["regularizers"]
 
-    assert used() == ["TotalVariation(weight=0.01, kind='isotropic', beta=0.5)"]
+    assert used() == ["TotalVariation(weight=0.02, kind='isotropic', beta=0.5)"]
     assert used(regularizer=Tikhonov(2)) == ["Tikhonov(weight=2)"]
     assert used(regularizer=()) == used(preset="paper") == []

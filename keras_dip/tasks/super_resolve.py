@@ -24,7 +24,7 @@ _FAST: dict[str, Any] = {
     "jitter": 0.03,
     "weight_average": 0.99,
     "back_projection": True,
-    "total_variation": 0.01,
+    "total_variation": 0.02,
     "dtype_policy": "auto",
     "stop": "auto",
 }

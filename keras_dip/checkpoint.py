@@ -1,0 +1,171 @@
+"""A restoration on disk while it is fitted, so that a crash costs a minute at most.
+
+The folder has one file for each member, replaced as a whole. Continued on the same
+machine with the same versions, a restoration ends with the same picture, bit for bit,
+as one that nothing interrupted: weights, moments, averages, the state of the noise
+and what the stopping rule knows are all there.
+"""
+
+import hashlib
+import io
+import json
+import os
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+import keras_dip
+from keras_dip.errors import KerasDipError
+from keras_dip.fitting import Candidate
+from keras_dip.images import atomic_write
+
+INTERVAL = 60.0
+"""Seconds between two checkpoints."""
+
+FORMAT = 1
+_CANDIDATE, _ARRAY = "__candidate__", "__array__"
+
+
+class Checkpoint:
+    """A folder with the progress of one restoration.
+
+    Args:
+        folder: made if it does not exist.
+        interval: seconds between two checkpoints.
+
+    Raises:
+        KerasDipError: if the folder cannot be made, or has something else in it.
+    """
+
+    def __init__(
+        self, folder: str | os.PathLike[str], interval: float = INTERVAL
+    ) -> None:
+        """Make the folder."""
+        self.folder, self.interval = Path(folder), interval
+        self._identity = ""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise KerasDipError(
+                f"Expected a folder for checkpoints. Received: {str(folder)!r} "
+                f"({error.strerror or error})."
+            ) from error
+
+    def identify(self, settings: Any, observed: dict[str, np.ndarray]) -> None:
+        """Say which restoration this is: plain data and arrays that decide its result.
+
+        Raises:
+            KerasDipError: if the folder is that of another one.
+        """
+        version = keras_dip.__version__
+        text = json.dumps([FORMAT, version, settings], sort_keys=True, default=str)
+        digest = hashlib.sha256(text.encode())
+        for name, array in sorted(observed.items()):
+            digest.update(f"{name} {array.dtype} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        self._identity = digest.hexdigest()
+        for file in self._files():
+            if _read(file)["identity"] != self._identity:
+                raise KerasDipError(
+                    "Expected a checkpoint of this picture, with these settings and "
+                    f"this version. Received: {str(self.folder)!r}, which is of "
+                    "another restoration."
+                )
+
+    def load(self, member: int) -> dict[str, Any] | None:
+        """Return the state of a member as it was saved, or None."""
+        file = self._file(member)
+        if not file.exists():
+            return None
+        state: dict[str, Any] = _read(file)["state"]
+        return state
+
+    def save(self, member: int, state: dict[str, Any]) -> None:
+        """Replace the state of a member.
+
+        Raises:
+            ImageError: if it cannot be written.
+        """
+        arrays: dict[str, Any] = {}
+        tree = _pack({"identity": self._identity, "state": state}, arrays)
+        buffer = io.BytesIO()
+        text = np.frombuffer(json.dumps(tree).encode(), "uint8")
+        np.savez(buffer, tree=text, **arrays)
+        atomic_write(self._file(member), lambda file: file.write(buffer.getbuffer()))
+
+    def remove(self) -> None:
+        """Delete what was saved: the restoration is done."""
+        for file in self._files():
+            file.unlink()
+
+    def _file(self, member: int) -> Path:
+        return self.folder / f"member-{member}.npz"
+
+    def _files(self) -> list[Path]:
+        return sorted(self.folder.glob("member-*.npz"))
+
+
+class Saver(keras.callbacks.Callback):
+    """Saves a member every so many seconds, after all other callbacks of a report."""
+
+    def __init__(self, checkpoint: Checkpoint, member: Any, index: int) -> None:
+        """Set whose state is saved, and where."""
+        super().__init__()
+        self.checkpoint, self.member, self.index = checkpoint, member, index
+        self._last = time.monotonic()
+
+    def load(self) -> dict[str, Any] | None:
+        """Return what was saved of the member, or None."""
+        return self.checkpoint.load(self.index)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Save if it is time."""
+        if time.monotonic() - self._last >= self.checkpoint.interval:
+            self.save()
+            self._last = time.monotonic()
+
+    def save(self) -> None:
+        """Save now."""
+        self.checkpoint.save(self.index, self.member.progress())
+
+
+def _pack(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    """Return nested data as JSON can hold it; arrays are put aside by name."""
+    if isinstance(value, Candidate):
+        return {_CANDIDATE: _pack(asdict(value), arrays)}
+    if isinstance(value, np.ndarray):
+        name = f"a{len(arrays)}"
+        arrays[name] = value
+        return {_ARRAY: name}
+    if isinstance(value, dict):
+        # JSON has no keys but texts.
+        return {"items": [[k, _pack(v, arrays)] for k, v in value.items()]}
+    if isinstance(value, (list, tuple)):
+        return [_pack(v, arrays) for v in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _unpack(value: Any, arrays: Any) -> Any:
+    if isinstance(value, list):
+        return [_unpack(v, arrays) for v in value]
+    if not isinstance(value, dict):
+        return value
+    if _CANDIDATE in value:
+        return Candidate(**_unpack(value[_CANDIDATE], arrays))
+    if _ARRAY in value:
+        return arrays[value[_ARRAY]]
+    return {k: _unpack(v, arrays) for k, v in value["items"]}
+
+
+def _read(file: Path) -> Any:
+    try:
+        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as arrays:
+            return _unpack(json.loads(bytes(arrays["tree"])), arrays)
+    except Exception as error:
+        raise KerasDipError(
+            f"Expected a checkpoint. Received: {str(file)!r} ({error})."
+        ) from error

@@ -1,0 +1,167 @@
+"""Fits that are cut off and continued end as if nothing had happened."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from keras_dip import DeepImagePrior, Denoise, Inpaint, SuperResolve
+from keras_dip.checkpoint import Checkpoint
+from keras_dip.errors import KerasDipError
+
+TASKS = {
+    "fission": lambda: Denoise(0.1),
+    "discrepancy": lambda: Denoise(0.001),
+    "wmv": lambda: Denoise(noise="unknown"),
+    "emv": lambda: Denoise(noise="unknown"),
+    "heldout": lambda: Inpaint(np.random.default_rng(0).uniform(size=(12, 10)) > 0.3),
+    "plateau": lambda: SuperResolve(2),
+}
+
+
+class CutOff(keras.callbacks.Callback):
+    """Raises at a report, counted over all members."""
+
+    def __init__(self, report):
+        super().__init__()
+        self.left = report
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.left -= 1
+        if self.left == 0:
+            raise RuntimeError("cut off")
+
+
+class Count(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.reports = 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.reports += 1
+
+
+@pytest.fixture
+def fit(tiny_network, scene):
+    def run(stop="fission", checkpoint=None, callbacks=(), members=1, noise=0.1):
+        task = TASKS[stop]()
+        size = (6, 5) if stop == "plateau" else (12, 10)
+        prior = DeepImagePrior(
+            task,
+            network=tiny_network(12, 10, inputs=8),
+            steps=140,
+            stop=stop,
+            members=members,
+            snapshots=3,
+            callbacks=callbacks,
+        )
+        return prior.fit(scene(*size, 3, noise=noise), checkpoint=checkpoint)
+
+    return run
+
+
+def assert_same(one, other):
+    np.testing.assert_array_equal(one.image, other.image)
+    assert one.steps == other.steps and one.best_step == other.best_step
+    assert one.stop_reason == other.stop_reason
+    assert one.snapshots.keys() == other.snapshots.keys()
+    for name in one.history.keys() - {"seconds"}:
+        np.testing.assert_array_equal(one.history[name], other.history[name])
+
+
+@pytest.mark.parametrize("stop", TASKS)
+def test_a_continued_fit_ends_with_the_same_picture(fit, tmp_path, stop):
+    whole = fit(stop)
+    with pytest.raises(RuntimeError, match="cut off"):
+        fit(stop, Checkpoint(tmp_path, interval=0), [CutOff(3)])
+    assert [file.name for file in tmp_path.iterdir()] == ["member-0.npz"]
+    count = Count()
+    continued = fit(stop, tmp_path, [count])
+    assert_same(whole, continued)
+    assert count.reports == len(whole.history["step"]) - 3
+    assert (np.diff(continued.history["seconds"]) > 0).all()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_member_that_came_to_its_end_is_not_fitted_again(fit, tmp_path):
+    whole = fit(members=2)
+    first = int((whole.history["member"] == 0).sum())
+    with pytest.raises(RuntimeError, match="cut off"):
+        fit(
+            members=2, checkpoint=Checkpoint(tmp_path, 0), callbacks=[CutOff(first + 2)]
+        )
+    count = Count()
+    continued = fit(members=2, checkpoint=tmp_path, callbacks=[count])
+    assert_same(whole, continued)
+    np.testing.assert_array_equal(whole.uncertainty, continued.uncertainty)
+    assert count.reports == len(whole.history["step"]) - first - 2
+
+
+SCRIPT = """
+import os, signal, sys
+import keras, numpy as np
+from keras_dip import DeepImagePrior, Denoise
+from keras_dip.checkpoint import Checkpoint
+
+class Die(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+out, folder, die = sys.argv[1:]
+img = np.random.default_rng(0).uniform(size=(32, 32, 3)).astype("float32")
+options = {"down_channels": (8, 8), "up_channels": (8, 8), "skip_channels": (4, 4)}
+prior = DeepImagePrior(Denoise(0.1), steps=100, callbacks=[Die()] if die else [])
+object.__setattr__(prior.settings, "network_options", options)
+checkpoint = Checkpoint(folder, interval=0) if folder else None
+np.save(out, prior.fit(img, checkpoint=checkpoint).image)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
+def test_a_killed_process_is_continued_by_another(tmp_path):
+    def run(name, folder, die=""):
+        out = tmp_path / name
+        command = [sys.executable, "-c", SCRIPT, str(out), str(folder), die]
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        done = subprocess.run(command, capture_output=True, env=environment)
+        return done.returncode, out
+
+    code, whole = run("whole.npy", "")
+    assert code == 0
+    code, cut = run("cut.npy", tmp_path / "folder", "die")
+    assert code == -signal.SIGKILL and not cut.exists()
+    code, continued = run("continued.npy", tmp_path / "folder")
+    assert code == 0
+    np.testing.assert_array_equal(np.load(whole), np.load(continued))
+
+
+def test_what_is_of_another_fit_is_refused_and_kept(fit, tmp_path):
+    with pytest.raises(RuntimeError):
+        fit(checkpoint=Checkpoint(tmp_path, interval=0), callbacks=[CutOff(1)])
+    before = (tmp_path / "member-0.npz").read_bytes()
+    with pytest.raises(KerasDipError, match=r"Received: .*which is of another rest"):
+        fit(checkpoint=tmp_path, noise=0.2)
+    with pytest.raises(KerasDipError, match=r"Received: .*which is of another rest"):
+        fit("wmv", checkpoint=tmp_path)
+    assert (tmp_path / "member-0.npz").read_bytes() == before
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"pickle"])
+def test_a_damaged_file_is_named(fit, tmp_path, damage):
+    with pytest.raises(RuntimeError):
+        fit(checkpoint=Checkpoint(tmp_path, interval=0), callbacks=[CutOff(1)])
+    file = tmp_path / "member-0.npz"
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(KerasDipError, match=r"Expected a checkpoint. Received: .*npz"):
+        fit(checkpoint=tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_the_fit(fit, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(KerasDipError, match="Expected a folder for checkpoints"):
+        fit(checkpoint=tmp_path / "file" / "folder")
