@@ -15,6 +15,7 @@ from keras_dip import tasks
 _VERBS = {
     "regenerate": "keras_dip.cli.commands.regenerate",
     "info": "keras_dip.cli.commands.info",
+    "resume": "keras_dip.cli.commands.resume",
     "demo": "keras_dip.cli.commands.demo",
     "evaluate": "keras_dip.cli.commands.evaluate",
     "networks": "keras_dip.cli.commands.networks",

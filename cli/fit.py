@@ -49,6 +49,7 @@ def fit(
     reference: np.ndarray | None = None,
     settings: dict[str, Any],
     warm_start: str | None = None,
+    checkpoint: tuple[str, float] | None = None,
     messages: Messages,
     title: str | None = None,
 ) -> Outcome:
@@ -60,6 +61,7 @@ def fit(
         reference: The undamaged picture, for the PSNR.
         settings: Arguments of `DeepImagePrior`; those that are None are left out.
         warm_start: A `.keras` file whose weights the fit begins with.
+        checkpoint: Folder that keeps the progress, and every how many seconds.
         messages: Where to speak.
         title: What the progress is called; by default the task.
     """
@@ -80,9 +82,15 @@ def fit(
         except ValueError as error:
             raise click.UsageError(str(error)) from error
         try:
-            return Outcome(
-                prior.fit(picture, reference=reference, warm_start=warm_start)
+            kept = None
+            if checkpoint is not None:
+                from keras_dip.checkpoint import Checkpoint
+
+                kept = Checkpoint(*checkpoint)
+            restoration = prior.fit(
+                picture, reference=reference, warm_start=warm_start, checkpoint=kept
             )
+            return Outcome(restoration)
         except Exception as error:
             if prior.restoration is not None:
                 return Outcome(prior.restoration, error)

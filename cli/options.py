@@ -202,6 +202,23 @@ def fit_options(presets: Iterable[str]) -> list[click.Parameter]:
             "default) to 1; brings back a little of its grain.",
         ),
         click.Option(
+            ["--checkpoint"],
+            type=FILE,
+            metavar="DIR",
+            callback=_not_a_dash,
+            help="Keep the progress of the fit in a folder; after a crash, 'keras-dip "
+            "resume DIR' goes on to the same picture. Emptied at the end.",
+        ),
+        click.Option(
+            ["--checkpoint-every"],
+            type=click.FloatRange(min=0),
+            callback=_finite,
+            default=60.0,
+            show_default=True,
+            metavar="SECONDS",
+            help="How often the progress is kept.",
+        ),
+        click.Option(
             ["--warm-start"],
             type=FILE,
             metavar="FILE",

@@ -33,6 +33,8 @@ class Request:
     half: bool = False
     keras: str | None = None
     warm_start: str | None = None
+    checkpoint: str | None = None  # a folder
+    checkpoint_every: float = 60.0  # seconds
     uncertainty: str | None = None
     snapshots: str | None = None  # a folder
     reference: str | None = None
@@ -77,6 +79,11 @@ def check_usage(request: Request) -> None:
         raise click.UsageError(
             "Expected one '-', as standard input is one file. "
             f"Received: {request.inputs.count('-')}."
+        )
+    if request.checkpoint and "-" in (*request.inputs, *request.outputs):
+        raise click.UsageError(
+            "Expected files beside --checkpoint, to be read and written again. "
+            "Received: '-'."
         )
     if request.output == "-" and sys.stdout.isatty():
         raise click.UsageError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from keras_dip.cli import FAILED, INTERRUPTED, options
+from keras_dip.cli.checkpoints import forget, remember
 from keras_dip.cli.degradation_file import read_degradations
 from keras_dip.cli.messages import Messages
 from keras_dip.cli.request import Request, check_outputs, check_sizes, check_usage
@@ -92,12 +94,18 @@ def restore(request: Request, messages: Messages) -> int:
     check_sizes(request, info, restored_shape[:2])
     reference = images.read(request.reference)[0] if request.reference else None
     snapshots = COUNT if request.snapshots else None
+    remember(request)
     outcome = fit(
         task,
         picture,
         reference=reference,
         settings={**request.settings, "snapshots": snapshots},
         warm_start=request.warm_start,
+        checkpoint=(
+            (request.checkpoint, request.checkpoint_every)
+            if request.checkpoint
+            else None
+        ),
         messages=messages,
     )
     restoration = outcome.restoration
@@ -110,12 +118,24 @@ def restore(request: Request, messages: Messages) -> int:
     )
     if outcome.error is not None:
         messages.note(f"wrote {_name(request.output)}, the best picture so far")
+        _keep_checkpoint(request, messages)
         raise outcome.error
     missing, error = _write_more(request, restoration, info, messages)
     _summarise(request, restoration, reference, missing, messages)
     if error is not None:
         raise error
+    if restoration.stopped_by in ("interrupt", "time limit"):
+        _keep_checkpoint(request, messages)
+    else:
+        forget(request)
     return exit_code(restoration) or (FAILED if missing else 0)
+
+
+def _keep_checkpoint(request: Request, messages: Messages) -> None:
+    """Let a later run replace what was written, and say how it is begun."""
+    remember(request, force=True)
+    if request.checkpoint:
+        messages.note(f"to go on: keras-dip resume {shlex.quote(request.checkpoint)}")
 
 
 def _in_colour(info: ImageInfo) -> ImageInfo:

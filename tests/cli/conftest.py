@@ -43,8 +43,9 @@ class FakePrior:
         self.restoration = None
         self.made.append(self)
 
-    def fit(self, img, *, reference=None, warm_start=None):
-        self.img, self.reference, self.warm_start = img, reference, warm_start
+    def fit(self, img, *, reference=None, warm_start=None, checkpoint=None):
+        self.img, self.reference = img, reference
+        self.warm_start, self.checkpoint = warm_start, checkpoint
         print("chatter of a library on standard output")
         if self.warning:
             import warnings

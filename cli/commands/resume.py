@@ -1,0 +1,24 @@
+"""keras-dip resume: go on with a restoration that was cut off."""
+
+from __future__ import annotations
+
+import click
+
+from keras_dip.cli import options
+from keras_dip.cli.messages import Messages
+
+
+@options.with_params(options.verb_options())
+@click.command("resume", short_help="Go on with a restoration that was cut off.")
+@click.argument("folder", metavar="DIR", type=options.FILE)
+@click.pass_obj
+def command(messages: Messages, folder: str) -> int:
+    """Go on with the restoration whose --checkpoint folder is DIR.
+
+    It ends with the same picture as if nothing had happened, written where it was to
+    be written. The files that it reads have to be where they were.
+    """
+    from keras_dip.cli.checkpoints import recall
+    from keras_dip.cli.task_command import restore
+
+    return restore(recall(folder), messages)
