@@ -1,14 +1,18 @@
 """The keras-dip command line.
 
 Every way that a command can end is turned here into an exit code and at most a few
-lines on standard error: 0 done, 1 failed, 2 wrong usage, 130 stopped with Ctrl-C.
+lines on standard error: 0 done, 1 failed, 2 wrong usage, 130 stopped with Ctrl-C or
+by SIGTERM, which a shutdown or a cluster's scheduler sends.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 
 import click
 
@@ -26,7 +30,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
     messages, pressed = Messages(), Interrupts()
     try:
-        with messages.warnings_as_lines(), remembered() as pressed:
+        with messages.warnings_as_lines(), _termination(), remembered() as pressed:
             code = app.main(
                 args=args, prog_name="keras-dip", obj=messages, standalone_mode=False
             )
@@ -36,6 +40,21 @@ def main(args: Sequence[str] | None = None) -> int:
         # TensorFlow can make another error of Ctrl-C.
         return _explain(KeyboardInterrupt() if pressed.came else error, messages)
     return code if isinstance(code, int) else 0
+
+
+@contextlib.contextmanager
+def _termination() -> Iterator[None]:
+    """Take SIGTERM as Ctrl-C, whatever that means at the moment, in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(
+        signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT)
+    )
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def _explain(error: BaseException, messages: Messages) -> int:

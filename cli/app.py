@@ -56,7 +56,8 @@ def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> No
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88},
     epilog="Try 'keras-dip demo' first. 'keras-dip VERB --help' explains a verb. "
-    "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped with Ctrl-C.",
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped with Ctrl-C or "
+    "SIGTERM.",
 )
 @click.option(
     "--version",

@@ -95,8 +95,9 @@ def test_inpaint_by_alpha_keeps_the_known_pixels(folder):
     np.testing.assert_array_equal(filled[known], holed[known, :3])
 
 
-def test_ctrl_c_writes_the_best_picture_so_far(folder):
-    args = ["denoise", "noisy.png", "-o", "stopped.png", "--steps", "1000000"]
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_write_the_best_picture_so_far(folder, sent):
+    args = ["denoise", "noisy.png", "-o", f"{sent}.png", "--steps", "1000000"]
     with subprocess.Popen(
         [*COMMAND, *args],
         cwd=folder,
@@ -106,11 +107,11 @@ def test_ctrl_c_writes_the_best_picture_so_far(folder):
     ) as process:
         for line in process.stderr:
             if b"/1000000 " in line:  # the first steps are taken
-                process.send_signal(signal.SIGINT)
+                process.send_signal(sent)
                 break
         message = process.stderr.read()
     assert process.returncode == 130, message.decode()
-    assert pixels(folder / "stopped.png").shape == (61, 71, 3)
+    assert pixels(folder / f"{sent}.png").shape == (61, 71, 3)
     assert b"interrupted at step" in message and b"Traceback" not in message
 
 
