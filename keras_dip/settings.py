@@ -88,11 +88,13 @@ def resolve(task: tasks.Task, preset: str, **changes: Any) -> Settings:
 
 
 def suited(settings: Settings, problem: tasks.Problem) -> Settings:
-    """Return the settings with what the picture does not bear left out.
+    """Return the settings as this picture bears them.
 
-    Who learns to fill single pixels cannot fill wide holes: there z is noise, with the
-    published jitter.
+    With the jitter that the damage asks for; and who learns to fill single pixels
+    cannot fill wide holes: there z is noise, with the published jitter.
     """
+    if problem.jitter is not None:
+        settings = replace(settings, jitter=problem.jitter)
     mask = problem.observed.get("mask")
     if settings.hiding == 0 or mask is None:
         return settings

@@ -101,6 +101,8 @@ class Problem:
     `scale` is the transform (of `ops.stabilise`) that made the noise Gaussian, if any.
     `operator` is A, from a restored picture to what is observed of it, both
     [1, h, w, c]; None where it is the identity, or where no noise is told apart.
+    `jitter` is the deviation of the noise on z that suits the damage, where that tells
+    more than a preset can know; None for the preset's.
     """
 
     observed: dict[str, np.ndarray]
@@ -109,6 +111,7 @@ class Problem:
     sigma: float | None = 0.0
     scale: Any = None
     operator: Callable[[Any], Any] | None = None
+    jitter: float | None = None
 
 
 class Task:

@@ -98,6 +98,19 @@ where it outweighs the rest, the artefacts are learnt.
 
 PLANES = ("luma", "chroma")
 
+JITTER_PER_STEP = 0.0018
+"""Deviation of the noise on z for each level of a mean step: 0.15 at quality 10."""
+
+
+def suited_jitter(tables: np.ndarray) -> float:
+    """Return the noise on z that covers the artefacts, and not more of the picture.
+
+    In proportion to the steps of the lower frequencies of luma, which blocks are made
+    of; `tables` is [n, 8, 8].
+    """
+    coarseness = float(tables[0, :4, :4].mean())
+    return float(np.clip(JITTER_PER_STEP * coarseness, 0.01, 0.2))
+
 
 class DeJPEG(Task):
     """Remove the artefacts of JPEG; how it was compressed is known, or it is not.
@@ -184,7 +197,9 @@ class DeJPEG(Task):
             observed[f"{name}_steps"] = steps
             observed[name] = np.rint(plane / steps) * steps
         # All that is left between the picture and what is observed is rounding.
-        return replace(problem, observed=observed, sigma=0.0)
+        return replace(
+            problem, observed=observed, sigma=0.0, jitter=suited_jitter(self.tables)
+        )
 
     @property
     def _sampling(self) -> str:
