@@ -19,7 +19,8 @@ The picture that the fit has come to is either the average of the outputs, or wh
 averaged weights make of z without any jitter (`PriorModel.picture`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +29,7 @@ import numpy as np
 from keras import ops
 
 from keras_dip.allocator import keep_freed_memory
-from keras_dip.models.fused import all_layers
+from keras_dip.models.fused import BatchNormalization, all_layers
 
 REPORT_INTERVAL = 25
 """Steps between two reports; a report is an epoch to Keras and its callbacks."""
@@ -159,7 +160,7 @@ class PriorModel(keras.Model):
     def _one_step(self, tf: Any, i: Any) -> list[Any]:
         z, observed = self._draw()
         weights = self.network.trainable_variables
-        with tf.GradientTape() as tape:
+        with tf.GradientTape() as tape, still_statistics(self.network):
             output = self.network(z, training=True)
             loss = self.data_term(output, observed)
             if self.penalty is not None:
@@ -171,12 +172,27 @@ class PriorModel(keras.Model):
                 "Expected a degradation and a data term that are differentiable. "
                 "Received: a loss without a gradient"
             )
-        self.optimizer.apply(gradients, weights)
+        self._apply(tf, gradients)
         self._add_to_averages(output)
         # What is hidden varies, and the error there with it.
         past = 0.9 if self.hiding else 0.0
         self.last_loss.assign(self.last_loss * past + loss * (1 - past))
         return [i + 1]
+
+    def _apply(self, tf: Any, gradients: list[Any]) -> None:
+        """Move the weights; outside of what Keras does for several replicas.
+
+        To sum up their gradients it would make an operation with a gradient of its own,
+        which TensorFlow never lets go, nor the graph that it is in
+        (tensorflow/tensorflow#97697): tens of megabytes for each fit of a process.
+        """
+        weights = self.network.trainable_variables
+        if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
+            self.optimizer.apply(gradients, weights)  # it works in a replica alone
+            return
+        tf.distribute.get_replica_context().merge_call(
+            lambda _, values: self.optimizer.apply(values, weights), (gradients,)
+        )
 
     def _draw(self) -> tuple[Any, dict[str, Any]]:
         """Return z and the observation with the noise of this step."""
@@ -234,12 +250,13 @@ class PriorModel(keras.Model):
         """
         z, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         weights = self.averaged_weights or self.network.trainable_variables
-        picture, _ = self.network.stateless_call(
-            [weight.value for weight in weights],
-            [v.value for v in self.network.non_trainable_variables],
-            z,
-            training=True,
-        )
+        with still_statistics(self.network):
+            picture, _ = self.network.stateless_call(
+                [weight.value for weight in weights],
+                [v.value for v in self.network.non_trainable_variables],
+                z,
+                training=True,
+            )
         return picture
 
     def picture(self, z: np.ndarray | None = None) -> np.ndarray:
@@ -327,6 +344,24 @@ class PriorModel(keras.Model):
         on_gpu = "gpu" in str(getattr(self.z.value, "device", "")).lower()
         budget = MACS_PER_CALL["gpu" if on_gpu else "cpu"]
         return int(np.clip(budget / max(forward_macs(self.network), 1), 1, interval))
+
+
+@contextmanager
+def still_statistics(network: keras.Model) -> Iterator[None]:
+    """Leave the moving statistics of batch normalisations as they are, meanwhile.
+
+    No step reads them, and `write_statistics` makes them anew at the end; their updates
+    would be a tenth of a step's graph.
+    """
+    norms = [x for x in all_layers(network) if isinstance(x, BatchNormalization)]
+    before = [layer.momentum for layer in norms]
+    try:
+        for layer in norms:
+            layer.momentum = 1.0
+        yield
+    finally:
+        for layer, momentum in zip(norms, before, strict=True):
+            layer.momentum = momentum
 
 
 def step_counts(steps: int, interval: int, per_call: int) -> np.ndarray:

@@ -26,7 +26,7 @@ from keras_dip.latents import (
     make_latent,
     with_picture,
 )
-from keras_dip.models.copies import copy_for, in_float32
+from keras_dip.models.copies import copy_for, copy_of, in_float32
 from keras_dip.models.fused import Adam, write_statistics
 from keras_dip.models.offset import fitted
 from keras_dip.recovery import ATTEMPTS, Recovery
@@ -317,20 +317,19 @@ class Member:
 
         Ctrl-C, as `interrupts` heard it, shortens what can be shortened.
         """
-        network = keras.models.clone_model(self.network)
-        network.set_weights(self.network.get_weights())
+        # What is fitted once more, to an average, stays in its dtype policy until then.
+        average = candidate.average
+        network = copy_of(self.network, "float32" if average is None else None)
         # By place: what is not fitted is frozen here, but not in a clone.
         places = {id(weight): i for i, weight in enumerate(self.network.weights)}
         for weight, value in zip(
             self.network.trainable_variables, candidate.weights, strict=True
         ):
             network.weights[places[id(weight)]].assign(value)
-        if candidate.average is not None:
+        if average is not None:
             steps = HURRIED_STEPS if hurry else STEPS
-            consolidate(
-                network, self.latent.values, candidate.average, steps, interrupts
-            )
-        network = in_float32(network)
+            consolidate(network, self.latent.values, average, steps, interrupts)
+            network = in_float32(network)
         write_statistics(network, self.latent.values)
         return network
 

@@ -21,8 +21,18 @@ def copy_for(model: keras.Model, shape: tuple[int, int, int]) -> keras.Model:
             f"Expected a network of fixed input size with an output of shape {shape}. "
             f"Received: input {model.input_shape}, output {model.output_shape}"
         )
-    copy = keras.models.clone_model(model)
-    copy.set_weights(model.get_weights())
+    return copy_of(model)
+
+
+def copy_of(network: keras.Model, dtype: str | None = None) -> keras.Model:
+    """Return a copy with the same weights, in another dtype policy if one is given."""
+
+    def recast(layer: keras.layers.Layer) -> keras.layers.Layer:
+        return layer.__class__.from_config({**layer.get_config(), "dtype": dtype})
+
+    options = {"clone_function": recast, "recursive": True} if dtype else {}
+    copy = keras.models.clone_model(network, **options)
+    copy.set_weights(network.get_weights())
     return copy
 
 
@@ -35,16 +45,9 @@ def policy_of(model: keras.Model) -> str:
 
 def in_float32(network: keras.Model) -> keras.Model:
     """Return the network in float32 throughout, with the same weights."""
-
-    def as_float32(layer: keras.layers.Layer) -> keras.layers.Layer:
-        config = {**layer.get_config(), "dtype": "float32"}
-        return layer.__class__.from_config(config)
-
     if all(layer.compute_dtype == "float32" for layer in all_layers(network)):
         return network
-    copy = keras.models.clone_model(network, clone_function=as_float32, recursive=True)
-    copy.set_weights(network.get_weights())
-    return copy
+    return copy_of(network, "float32")
 
 
 def mean_of(networks: Sequence[keras.Model]) -> keras.Model:

@@ -1,6 +1,8 @@
 """The fit: its steps and calls, the jitter, the running average, Keras' callbacks."""
 
 import csv
+import gc
+import weakref
 
 import keras
 import numpy as np
@@ -387,3 +389,34 @@ def test_nan_ends_the_fit_of_those_who_ask(make_model):
 def test_tensorboard(make_model, tmp_path):
     make_model().take_steps(6, [keras.callbacks.TensorBoard(str(tmp_path))], 3)
     assert list(tmp_path.rglob("events.out.*"))
+
+
+def test_the_moving_statistics_are_left_to_the_end(make_model):
+    model = make_model(weight_average=0.9)
+    norm = model.network.get_layer("norm")
+    before = [keras.ops.convert_to_numpy(v) for v in norm.non_trainable_variables]
+    model.take_steps(2)
+    model.picture()
+    for old, variable in zip(before, norm.non_trainable_variables, strict=True):
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(variable), old)
+    assert norm.momentum == 0.99
+
+
+@pytest.mark.parametrize("optimizer", [Adam, keras.optimizers.SGD])
+def test_nothing_of_a_fit_stays_in_memory(tiny_network, scene, optimizer):
+    graphs = []
+
+    def data_term(x, observed):
+        graphs.append(weakref.ref(x.graph))
+        return squared_error(x, observed)
+
+    def fit():
+        network, picture = tiny_network(*SIZE), scene(*SIZE, 3)[np.newaxis]
+        z = np.zeros((1, *SIZE, 2), "float32")
+        model = PriorModel(network, data_term, z, {"picture": picture})
+        model.compile(optimizer=optimizer(0.01, name="one"), jit_compile=False)
+        model.take_steps(1)
+
+    fit()
+    gc.collect()
+    assert graphs and all(graph() is None for graph in graphs)
