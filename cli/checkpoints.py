@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -77,14 +79,26 @@ def recall(folder: str) -> Request:
         ) from error
 
 
+@contextlib.contextmanager
+def remembered(request: Request) -> Iterator[None]:
+    """Remember a request during its fit; forget it if that ends without progress."""
+    remember(request)
+    try:
+        yield
+    except BaseException:
+        if request.checkpoint and not any(Path(request.checkpoint).glob("*.npz")):
+            forget(request)
+        raise
+
+
 def forget(request: Request) -> None:
-    """Remove what `remember` wrote, and the folder if nothing else is in it."""
+    """Remove a request and its checkpoints, and the folder if nothing else is in it."""
     if request.checkpoint:
-        Path(request.checkpoint, FILE).unlink(missing_ok=True)
-        try:
-            Path(request.checkpoint).rmdir()
-        except OSError:
-            pass  # something of the user's is in it
+        folder = Path(request.checkpoint)
+        for file in [*folder.glob("member-*.npz"), folder / FILE]:
+            file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # something of the user's is in it
+            folder.rmdir()
 
 
 def _is_of_another(file: Path, text: str) -> bool:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from keras_dip.cli import FAILED, INTERRUPTED, options
-from keras_dip.cli.checkpoints import forget, remember
+from keras_dip.cli.checkpoints import forget, remember, remembered
 from keras_dip.cli.degradation_file import read_degradations
 from keras_dip.cli.messages import Messages
 from keras_dip.cli.request import Request, check_outputs, check_sizes, check_usage
@@ -94,20 +94,20 @@ def restore(request: Request, messages: Messages) -> int:
     check_sizes(request, info, restored_shape[:2])
     reference = images.read(request.reference)[0] if request.reference else None
     snapshots = COUNT if request.snapshots else None
-    remember(request)
-    outcome = fit(
-        task,
-        picture,
-        reference=reference,
-        settings={**request.settings, "snapshots": snapshots},
-        warm_start=request.warm_start,
-        checkpoint=(
-            (request.checkpoint, request.checkpoint_every)
-            if request.checkpoint
-            else None
-        ),
-        messages=messages,
-    )
+    with remembered(request):
+        outcome = fit(
+            task,
+            picture,
+            reference=reference,
+            settings={**request.settings, "snapshots": snapshots},
+            warm_start=request.warm_start,
+            checkpoint=(
+                (request.checkpoint, request.checkpoint_every)
+                if request.checkpoint
+                else None
+            ),
+            messages=messages,
+        )
     restoration = outcome.restoration
     images.write(
         restoration.image,

@@ -194,7 +194,8 @@ class DeepImagePrior:
                 every minute. If it holds that of an earlier run which did not come to
                 its end, with the same picture and settings, this one continues it, to
                 the same picture; a time limit counts from here, and what callbacks of
-                your own have noted is not kept. At the end the folder is emptied.
+                your own have noted is not kept. At the end the folder is emptied; of a
+                `Checkpoint`, that is left to who made it, when the result is safe.
 
         Returns:
             The restoration; after a KeyboardInterrupt the one of the best state so far.
@@ -206,8 +207,9 @@ class DeepImagePrior:
         """
         self.restoration = None
         start = None if warm_start is None else weights_of(warm_start)
-        if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
-            checkpoint = Checkpoint(checkpoint)
+        kept = checkpoint
+        if kept is not None and not isinstance(kept, Checkpoint):
+            kept = Checkpoint(kept)
         picture, kind = self._picture(img)
         task = self.task.informed_by(kind)
         problem = task.prepare(picture)
@@ -220,7 +222,11 @@ class DeepImagePrior:
         target = arguments.reference_for(reference, problem.shape)
         with arguments.device_scope(self.device):
             plan = self._plan(task, problem, start)
-            return self._fit(plan, problem, kind, target, checkpoint)
+            restoration = self._fit(plan, problem, kind, target, kept)
+        is_done = restoration.stopped_by not in UNFINISHED
+        if kept is not None and kept is not checkpoint and is_done:
+            kept.remove()
+        return restoration
 
     def _fit(
         self,
@@ -274,8 +280,6 @@ class DeepImagePrior:
             )
         if last.error is not None:
             raise last.error
-        if checkpoint is not None and stopped_by not in UNFINISHED:
-            checkpoint.remove()
         return self.restoration
 
     def _identity(self, plan: Plan) -> dict[str, Any]:

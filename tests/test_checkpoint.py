@@ -140,6 +140,16 @@ def test_a_killed_process_is_continued_by_another(tmp_path):
     np.testing.assert_array_equal(np.load(whole), np.load(continued))
 
 
+def test_who_made_the_checkpoint_removes_it(fit, tmp_path):
+    checkpoint = Checkpoint(tmp_path)
+    whole = fit(checkpoint=checkpoint)
+    count = Count()
+    assert_same(whole, fit(checkpoint=checkpoint, callbacks=[count]))
+    assert count.reports == 0
+    checkpoint.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_is_of_another_fit_is_refused_and_kept(fit, tmp_path):
     with pytest.raises(RuntimeError):
         fit(checkpoint=Checkpoint(tmp_path, interval=0), callbacks=[CutOff(1)])

@@ -58,9 +58,18 @@ def test_what_was_cut_off_is_asked_again_from_anywhere(
     assert not (folder / "kept").exists()
 
 
+def test_nothing_is_left_of_a_run_that_could_not_begin(cli, prior, picture, folder):
+    picture()
+    prior.error, prior.keeps_restoration = ValueError("no such picture"), False
+    assert cli(*DEBLUR, *KEPT).code == 1
+    assert not (folder / "kept").exists()
+
+
 def test_a_crash_keeps_what_an_earlier_file_was(cli, prior, picture, folder):
     """A run that died has written nothing: what is there then is somebody's."""
     picture()
+    (folder / "kept").mkdir()
+    (folder / "kept" / "member-0.npz").write_bytes(b"its progress")
     prior.error, prior.keeps_restoration = RuntimeError("died"), False
     assert cli(*DEBLUR, *KEPT).code == 1
     (folder / "out.png").write_bytes(b"mine")

@@ -15,7 +15,7 @@ from keras_dip import DeepImagePrior, DeJPEG, models
 from keras_dip.images import JpegCoding
 from keras_dip.ops.jpeg import coefficients, standard_tables
 from keras_dip.ops.jpeg import picture as picture_of
-from keras_dip.settings import resolve
+from keras_dip.settings import resolve, suited
 from keras_dip.tasks.dejpeg import PULL
 
 array = keras.ops.convert_to_numpy
@@ -225,3 +225,15 @@ def test_a_picture_that_no_jpeg_holds(picture):
     with pytest.raises(ValueError, match=r"grey or RGB picture\. Received: 4 channels"):
         DeJPEG(10).prepare(picture(8, 8, 4))
     assert DeJPEG().prepare(picture(8, 8, 4)).shape == (8, 8, 4)
+
+
+@pytest.mark.parametrize(
+    ("quality", "jitter"), [(10, 0.142), (50, 0.064), (100, 0.016)]
+)
+def test_the_noise_on_z_goes_with_the_steps_of_the_file(picture, quality, jitter):
+    task = DeJPEG(quality)
+    problem = task.use_quantisation(task.prepare(picture(16, 16, 3)))
+    fast, paper = (resolve(task, preset) for preset in ("fast", "paper"))
+    assert suited(fast, problem).jitter == pytest.approx(jitter, abs=1e-3)
+    # Where the tables are not used, the preset's own.
+    assert suited(paper, task.prepare(picture(16, 16, 3))).jitter == paper.jitter
