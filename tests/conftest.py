@@ -1,7 +1,14 @@
 """Pictures and networks that many tests share; Keras is imported only where used."""
 
+from functools import partial
+
 import numpy as np
 import pytest
+from hypothesis import settings
+
+# The same examples in every run: what passed here passes on another machine.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")
@@ -51,3 +58,23 @@ def tiny_network():
         return keras.Model(z, image, name="tiny")
 
     return build
+
+
+@pytest.fixture(scope="session")
+def small_skip():
+    """Build skip networks of two thin scales, for `network=`.
+
+    For fits that are to come near a picture: traced in a second, where the five scales
+    of the presets take several, and as good on pictures of a few dozen pixels.
+    """
+    from keras_dip.models.skip import build_skip
+
+    return partial(
+        build_skip,
+        down_channels=(32, 32),
+        up_channels=(32, 32),
+        skip_channels=(4, 4),
+        upsampling="nearest",
+        up_1x1=False,
+        use_bias=False,
+    )

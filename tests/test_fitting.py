@@ -7,7 +7,7 @@ import weakref
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_dip import fitting
@@ -71,7 +71,6 @@ class Watch(keras.callbacks.Callback):
     interval=st.integers(1, 120),
     per_call=st.integers(1, 150),
 )
-@settings(deadline=None)
 def test_calls_add_up_to_reports_and_reports_to_all_steps(steps, interval, per_call):
     per_call = min(per_call, interval)
     counts = step_counts(steps, interval, per_call)

@@ -5,7 +5,7 @@ import inspect
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_dip.models.fused import write_statistics
@@ -190,7 +190,6 @@ def test_the_smallest_pictures_of_the_published_nets(kernels, least):
         max_size=6,
     ),
 )
-@settings(deadline=None)
 def test_latent_size_leaves_room_and_wastes_none(size, kernels):
     down, up = zip(*kernels, strict=True)
     scales = len(kernels)

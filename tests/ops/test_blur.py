@@ -42,7 +42,7 @@ def pictures_and_psfs(draw):
 
 
 @given(drawn=pictures_and_psfs())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_it_is_the_convolution_of_scipy(drawn):
     x, psf = drawn
     expected = [
@@ -55,7 +55,7 @@ def test_it_is_the_convolution_of_scipy(drawn):
 
 
 @given(drawn=pictures_and_psfs())
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_both_ways_to_compute_it_agree(drawn):
     x, psf = drawn
     padded = module._mirror(x, *psf.shape)
@@ -83,45 +83,11 @@ def test_a_gaussian_is_that_of_scipy(deviation, size):
     np.testing.assert_allclose(found[0], expected, atol=2e-6)
 
 
-@given(drawn=pictures_and_psfs(), a=st.floats(-3, 3), b=st.floats(-3, 3))
-@settings(deadline=None, max_examples=25)
-def test_it_is_linear_and_keeps_constants(drawn, a, b):
-    x, psf = drawn
-    y = uniform(*x.shape, seed=7)
-    both = apply((a * x + b * y).astype("float32"), psf)
-    np.testing.assert_allclose(both, a * apply(x, psf) + b * apply(y, psf), atol=1e-5)
-    np.testing.assert_allclose(apply(np.full_like(x, 0.7), psf), 0.7, atol=1e-5)
-
-
 @given(drawn=pictures_and_psfs())
-@settings(deadline=None, max_examples=25)
-def test_the_gradient_is_the_adjoint(drawn):
-    import tensorflow as tf
-
+@settings(max_examples=25)
+def test_constant_pictures_stay_constant(drawn):
     x, psf = drawn
-    y, elsewhere = uniform(*x.shape, seed=7), tf.Variable(uniform(*x.shape, seed=8))
-    with tf.GradientTape() as tape:
-        product = tf.reduce_sum(blur(elsewhere, psf) * y)
-    adjoint = tape.gradient(product, elsewhere)
-    left = np.sum(apply(x, psf) * y, dtype="float64")
-    right = np.sum(x * adjoint.numpy(), dtype="float64")
-    assert left == pytest.approx(right, rel=1e-4, abs=1e-4)
-
-
-def test_the_adjoint_of_a_gaussian_and_of_a_large_psf():
-    import tensorflow as tf
-
-    x, y = uniform(1, 40, 31, 2), uniform(1, 40, 31, 2, seed=1)
-    for a in (
-        lambda x: blur_separably(x, gaussian_profile(2.0)),
-        lambda x: blur(x, motion_psf(25, 70)),
-    ):
-        elsewhere = tf.Variable(uniform(1, 40, 31, 2, seed=2))
-        with tf.GradientTape() as tape:
-            product = tf.reduce_sum(a(elsewhere) * y)
-        adjoint = tape.gradient(product, elsewhere).numpy()
-        left = np.sum(np.asarray(a(x)) * y, dtype="float64")
-        assert left == pytest.approx(np.sum(x * adjoint, dtype="float64"), rel=1e-5)
+    np.testing.assert_allclose(apply(np.full_like(x, 0.7), psf), 0.7, atol=1e-5)
 
 
 @pytest.mark.parametrize("psf", [uniform(3, 3), uniform(15, 15)])
@@ -131,7 +97,7 @@ def test_the_precision_of_the_input_is_kept(psf):
 
 
 @given(length=st.floats(0.5, 40), angle=st.floats(-400, 400))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_a_motion_is_a_straight_path_through_the_middle(length, angle):
     psf = motion_psf(length, angle)
     rows, columns = psf.shape

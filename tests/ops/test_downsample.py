@@ -45,7 +45,6 @@ def test_the_reference(case):
 
 
 @given(factor=factors, kernel=kernels)
-@settings(deadline=None)
 def test_kernels_are_symmetric_and_sum_to_one(factor, kernel):
     values = downsampling_kernel(factor, kernel)
     support = 3 if kernel == "lanczos3" else 2
@@ -68,7 +67,7 @@ def test_a_kernel_by_hand():
 
 
 @given(height=sizes, width=sizes, channels=st.integers(1, 4), factor=factors)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_shapes(height, width, channels, factor):
     output = apply(uniform(2, height, width, channels), factor)
     assert output.shape == (2, -(-height // factor), -(-width // factor), channels)
@@ -77,14 +76,13 @@ def test_shapes(height, width, channels, factor):
 
 
 @given(height=sizes, width=sizes, factor=factors, kernel=kernels)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_constant_pictures_stay_constant(height, width, factor, kernel):
     picture = np.full((1, height, width, 2), 0.7, "float32")
     np.testing.assert_allclose(apply(picture, factor, kernel), 0.7, rtol=1e-5)
 
 
 @given(factor=factors, kernel=kernels)
-@settings(deadline=None)
 def test_ramps_keep_the_centres_of_their_blocks(factor, kernel):
     # So the small picture lies exactly over the large one, for odd factors too.
     blocks, reach = 13, 3
@@ -117,22 +115,6 @@ def test_turning_the_picture_turns_the_result(factor):
     np.testing.assert_allclose(turned, output.swapaxes(1, 2), atol=1e-6)
 
 
-@given(height=sizes, width=sizes, factor=factors, kernel=kernels)
-@settings(deadline=None, max_examples=25)
-def test_the_gradient_is_the_adjoint(height, width, factor, kernel):
-    import tensorflow as tf
-
-    x = tf.constant(uniform(1, height, width, 2))
-    y = uniform(1, -(-height // factor), -(-width // factor), 2, seed=1)
-    elsewhere = tf.Variable(uniform(1, height, width, 2, seed=2))
-    with tf.GradientTape() as tape:
-        product = tf.reduce_sum(downsample(elsewhere, factor, kernel) * y)
-    adjoint = tape.gradient(product, elsewhere)
-    left = np.sum(apply(x, factor, kernel) * y, dtype="float64")
-    right = np.sum(x.numpy() * adjoint.numpy(), dtype="float64")
-    assert left == pytest.approx(right, rel=1e-4, abs=1e-4)
-
-
 def test_the_precision_of_the_input_is_kept():
     x = keras.ops.cast(uniform(1, 8, 8, 1), "float16")
     assert downsample(x, 2).dtype == "float16"
@@ -147,16 +129,19 @@ def test_the_box_is_the_mean_of_a_block(factor):
     )
 
 
-@pytest.mark.parametrize("factor", [2, 4])
-def test_bicubic_is_that_of_pillow(factor):
-    x = (
-        np.random.default_rng(1)
-        .uniform(size=(12 * factor, 10 * factor))
-        .astype("float32")
+@pytest.mark.parametrize("kernel", ["bicubic", "box", "lanczos3"])
+@pytest.mark.parametrize("factor", [2, 3, 4])
+def test_filters_that_pillow_has_are_pillows(kernel, factor):
+    filters = Image.Resampling
+    theirs = {"bicubic": filters.BICUBIC, "box": filters.BOX}.get(
+        kernel, filters.LANCZOS
     )
-    small = Image.fromarray(x).resize((10, 12), Image.Resampling.BICUBIC)
-    ours = apply(x[None, ..., None], factor, "bicubic")[0, 2:-2, 2:-2, 0]
-    np.testing.assert_allclose(ours, np.asarray(small)[2:-2, 2:-2], atol=1e-5)
+    x = uniform(12 * factor, 10 * factor, seed=1)
+    small = Image.fromarray(x).resize((10, 12), theirs)
+    ours = apply(x[np.newaxis, ..., np.newaxis], factor, kernel)[0, ..., 0]
+    # At the borders Pillow leaves out what we repeat.
+    inside = (slice(3, -3),) * 2
+    np.testing.assert_allclose(ours[inside], np.asarray(small)[inside], atol=1e-5)
 
 
 def test_the_gaussian_has_half_a_coarse_pixel():

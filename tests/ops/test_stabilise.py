@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from keras_dip.ops.stabilise import Anscombe, Logarithm
 
@@ -27,6 +28,17 @@ def test_noise_has_one_deviation_and_the_mean_comes_back(kind, noisy, sigma):
     np.testing.assert_allclose(scaled.std(axis=1), scale.deviation, rtol=0.12)
     found = np.asarray(scale.inverse(scaled.mean(axis=1)))
     np.testing.assert_allclose(found, LEVELS, rtol=0.02)
+
+
+@pytest.mark.parametrize("sigma", [0.1, 0.2])
+def test_the_mean_and_deviation_of_photons_by_scipy(sigma):
+    scale, counts = Anscombe(sigma), np.arange(400)
+    chance = stats.poisson.pmf(counts, LEVELS[:, np.newaxis] / sigma**2)
+    scaled = scale.forward(counts * sigma**2).astype("float64")
+    mean = chance @ scaled
+    np.testing.assert_allclose(scale.inverse(mean), LEVELS, rtol=2e-3)
+    deviation = np.sqrt(chance @ scaled**2 - mean**2)
+    np.testing.assert_allclose(deviation, scale.deviation, rtol=0.12)
 
 
 @pytest.mark.parametrize("kind", [Anscombe, Logarithm])

@@ -37,10 +37,11 @@ def test_the_loss_is_the_distance_of_the_features_as_a_share(classifier, picture
     assert numbers(task.data_term(x0[np.newaxis], observed)) == pytest.approx(0)
 
 
-def test_a_layer_can_be_inverted(classifier, scene):
+def test_a_layer_can_be_inverted(classifier, scene, small_skip):
     img = scene(*SIZE)
     before = classifier.get_weights()
-    fit = DeepImagePrior(FeatureInversion(classifier, "early"), steps=75).fit(img)
+    task = FeatureInversion(classifier, "early")
+    fit = DeepImagePrior(task, network=small_skip, steps=75).fit(img)
     assert fit.history["loss"][-1] < 0.05
     # Early features tell much of the picture, which the fit never saw itself.
     assert np.corrcoef(fit.image.ravel(), img.ravel())[0, 1] > 0.8
@@ -49,11 +50,10 @@ def test_a_layer_can_be_inverted(classifier, scene):
     assert fit.settings["task_options"] == {"model": "small_early", "layer": "early"}
 
 
-def test_a_unit_is_excited(classifier, scene):
+def test_a_unit_is_excited(classifier, scene, small_skip):
     img = scene(*SIZE)
-    fit = DeepImagePrior(ActivationMaximization(classifier, "logits", 3), steps=30).fit(
-        img
-    )
+    task = ActivationMaximization(classifier, "logits", 3)
+    fit = DeepImagePrior(task, network=small_skip, steps=30).fit(img)
     noise = np.random.default_rng(0).uniform(size=(20, *SIZE)).astype("float32")
     random = numbers(classifier(noise))[:, 3]
     assert numbers(classifier(fit.image[np.newaxis]))[0, 3] > random.max()
