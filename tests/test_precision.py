@@ -1,9 +1,11 @@
 """Which arithmetic a machine is good at, and what then becomes of a fit."""
 
+from dataclasses import replace
+
 import keras
 import pytest
 
-from keras_dip import DeepImagePrior, precision
+from keras_dip import DeepImagePrior, Denoise, precision
 from keras_dip.models import hardware
 from keras_dip.models.fused import gpu_has_bfloat16
 from keras_dip.precision import policy_for
@@ -71,7 +73,15 @@ def test_what_is_asked_for_is_used(machine):
 )
 def test_the_record_says_what_was_used(machine, scene, arguments, policy):
     machine(AMX)
-    prior = DeepImagePrior(steps=1, stop="none", **arguments)
+    task = Denoise()
+    # The presets with a small network.
+    widths = {"down_channels": (4,), "up_channels": (4,), "skip_channels": (2,)}
+    presets = {
+        name: {**preset, "network_options": widths}
+        for name, preset in task.declaration.presets.items()
+    }
+    task.declaration = replace(task.declaration, presets=presets)
+    prior = DeepImagePrior(task, steps=1, stop="none", **arguments)
     restoration = prior.fit(scene(16, 16, 3, noise=0.1))
     assert restoration.settings["dtype_policy"] == policy
 

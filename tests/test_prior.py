@@ -20,6 +20,8 @@ SMALL = {
         "down_channels": (4,),
         "up_channels": (4,),
         "skip_channels": (2,),
+        "up_1x1": False,
+        "merge_norm": False,
     },
     "latent_channels": 2,
     "steps": 3,

@@ -10,11 +10,17 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from keras_dip.cli import main
+
 COMMAND = [
     sys.executable,
     "-c",
     "import sys; from keras_dip.cli import main; sys.exit(main())",
 ]
+
+
+# Fitted in half the time of the skip network, where the picture does not matter.
+QUICK = ("--network", "deep_decoder")
 
 
 def keras_dip(*args, folder, **kwargs):
@@ -75,7 +81,7 @@ def test_denoise_regenerate_and_info(folder):
 
 def test_super_resolve_from_stdin_to_stdout(folder):
     done = keras_dip(
-        "super-resolve", "-", "--factor", 2, "-o", "-", "--steps", 2, "-q",
+        "super-resolve", "-", "--factor", 2, "-o", "-", "--steps", 2, "-q", *QUICK,
         folder=folder, input=(folder / "small.png").read_bytes(),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()
@@ -86,7 +92,7 @@ def test_super_resolve_from_stdin_to_stdout(folder):
 
 def test_inpaint_by_alpha_keeps_the_known_pixels(folder):
     done = keras_dip(
-        "inpaint", "holed.png", "-o", "filled.png", "--steps", 3, folder=folder
+        "inpaint", "holed.png", "-o", "filled.png", "--steps", 3, *QUICK, folder=folder
     )
     assert done.returncode == 0, done.stderr.decode()
     filled, holed = pixels(folder / "filled.png"), pixels(folder / "holed.png")
@@ -99,7 +105,7 @@ def test_inpaint_by_alpha_keeps_the_known_pixels(folder):
 def test_ctrl_c_and_sigterm_write_the_best_picture_so_far(folder, sent):
     args = ["denoise", "noisy.png", "-o", f"{sent}.png", "--steps", "1000000"]
     with subprocess.Popen(
-        [*COMMAND, *args],
+        [*COMMAND, *args, *QUICK],
         cwd=folder,
         stderr=subprocess.PIPE,
         # A job in the background of a script inherits an ignored Ctrl-C.
@@ -133,11 +139,20 @@ def test_ctrl_c_and_sigterm_write_the_best_picture_so_far(folder, sent):
         (["regenerate", "noisy.png", "-o", "x.png"], 1, "ONNX"),
     ],
 )
-def test_bad_input_gets_one_line_and_no_file(folder, args, code, words):
-    done = keras_dip(*args, folder=folder)
-    message = done.stderr.decode()
-    assert done.returncode == code, message
+def test_bad_input_gets_one_line_and_no_file(
+    folder, args, code, words, monkeypatch, capsys
+):
+    monkeypatch.chdir(folder)
+    assert main(args) == code
+    message = capsys.readouterr().err
     assert words in message and "Traceback" not in message
     assert not (folder / "x.png").exists()
     if code == 1:
         assert len(message.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(("output", "code"), [("noisy.png", 1), ("x.png --steps 0", 2)])
+def test_the_exit_status_is_that_of_the_process(folder, output, code):
+    done = keras_dip("denoise", "noisy.png", "-o", *output.split(), folder=folder)
+    assert done.returncode == code and b"Traceback" not in done.stderr
+    assert done.stderr and done.stdout == b""
