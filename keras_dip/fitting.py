@@ -113,7 +113,8 @@ class PriorModel(keras.Model):
         self.data_term = data_term
         self.jitter = jitter
         self.recorruption = recorruption
-        self.sigma = sigma
+        self.sigma = _variable(np.asarray(sigma), "sigma")
+        self._recorrupts = bool(recorruption and sigma)
         self.hiding = hiding
         self.average = average
         self.average_from_first = average_from_first
@@ -199,10 +200,11 @@ class PriorModel(keras.Model):
         z, observed = self.z.value, dict(self.observed)
         if self.jitter:
             z = z + self.jitter * keras.random.normal(z.shape, seed=self.jitter_seed)
-        if self.recorruption and self.sigma:
+        if self._recorrupts:
             channels = self.output_sum.shape[-1]
             shape = (*z.shape[:3], channels)
-            noise = self.sigma * keras.random.normal(shape, seed=self.jitter_seed)
+            drawn = keras.random.normal(shape, seed=self.jitter_seed)
+            noise = self.sigma.value * drawn
             change = self._inside(noise) / self.recorruption
             observed["picture"] = self.observed["picture"] - change
             none = ops.zeros((*z.shape[:3], z.shape[3] - channels))
@@ -313,6 +315,20 @@ class PriorModel(keras.Model):
     def progress(self) -> list[Any]:
         """Return all variables that change, the seed of the jitter among them."""
         return [*self.state, self.recent, self.jitter_seed.state]
+
+    def become(self, other: "PriorModel") -> None:
+        """Begin the fit that another model of the same graph would begin.
+
+        The train step that was traced for this one stays good for it.
+        """
+        for mine, theirs in zip(self._contents, other._contents, strict=True):
+            mine.assign(theirs.value)
+
+    @property
+    def _contents(self) -> list[Any]:
+        """Return all variables, also those that stay as they are during a fit."""
+        given = [self.z, self.sigma, *self.observed.values()]
+        return [*self.progress, *given]
 
     def take_steps(
         self,

@@ -5,7 +5,7 @@ seeds alone.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -34,6 +34,7 @@ from keras_dip.regularizers import Regularizer, TotalVariation
 from keras_dip.settings import Settings
 from keras_dip.snapshots import Snapshots
 from keras_dip.stopping import TimeLimit, rule_for
+from keras_dip.traces import Traces, graph_key
 from keras_dip.warm_start import Weights, begin_with
 
 Builder = Callable[..., keras.Model]
@@ -47,7 +48,8 @@ class Plan:
     `network` is a model of the user's, a function that builds one (`Builder`), or None
     for the settings'; `latent` a picture [1, h, w, c] that the user wants as z, or
     None; `regularizers` are explicit priors beside the settings'; `optimizer` is one of
-    Keras in place of Adam; `start` the weights that the networks begin with, or None.
+    Keras in place of Adam; `start` the weights that the networks begin with, or None;
+    `traces` the train steps that are compiled already.
     """
 
     task: tasks.Task
@@ -59,6 +61,8 @@ class Plan:
     regularizers: tuple[Regularizer, ...] = ()
     optimizer: keras.optimizers.Optimizer | None = None
     start: Weights | None = None
+    device: str | None = None
+    traces: Traces = field(default_factory=Traces)
 
     @property
     def priors(self) -> tuple[Regularizer, ...]:
@@ -136,6 +140,9 @@ class Member:
         recorder: the curves.
         model: the train step around the network.
         reports: how many reports there were.
+        seen_z: z as the fit saw it, without what the rule held back.
+        chosen: the best candidate, by the rule where there is one; after `fit`.
+        snapshots: the kept candidates with their criteria, by step; after `fit`.
         stopped_by: one word for what ended the fit.
         reason: the same as a sentence.
 
@@ -158,7 +165,34 @@ class Member:
             seen = self.rule.hold_back(problem, rng)
             if seen is not problem and self.latent.contains_picture:
                 z = with_picture(z, _given(plan, seen))
-        self.model = PriorModel(
+        self.seen_z = z
+        self.model = plan.traces.model(
+            self._graph_key(seen, z),
+            (plan.network, plan.optimizer, *plan.regularizers),
+            lambda: self._build(seen, z, seeds.jitter),
+        )
+        self.network = self.model.network
+        self._recovery = Recovery()
+        self._snapshots = Snapshots(plan.snapshots, self.rule)
+        self.reports, self._is_finished = 0, False
+        self.stopped_by, self.reason = "steps", ""
+        self.error: Exception | None = None
+
+    def _graph_key(self, seen: tasks.Problem, z: np.ndarray) -> str | None:
+        plan = self.plan
+        if plan.network is not None and not isinstance(plan.network, keras.Model):
+            return None  # who knows what it builds
+        more = [list(map(repr, plan.priors)), self._window, plan.jit_compile]
+        return graph_key(plan.task, plan.settings, seen, z, *more, plan.device)
+
+    @property
+    def _window(self) -> int:
+        return self.rule.window(self.plan.settings.steps) if self.rule else 0
+
+    def _build(self, seen: tasks.Problem, z: np.ndarray, seed: int) -> PriorModel:
+        """Return the train step around the network, compiled."""
+        plan, settings = self.plan, self.plan.settings
+        model = PriorModel(
             self.network,
             plan.task.data_term,
             z,
@@ -170,27 +204,21 @@ class Member:
             average=settings.average,
             average_from_first=settings.average_from_first,
             weight_average=settings.weight_average,
-            window=self.rule.window(settings.steps) if self.rule else 0,
+            window=self._window,
             penalty=plan.penalty if plan.priors else None,
-            seed=seeds.jitter,
+            seed=seed,
         )
         optimizer: Any = Adam(settings.learning_rate, beta_2=settings.beta_2)
         if plan.optimizer is not None:
             optimizer = plan.optimizer.__class__.from_config(
                 plan.optimizer.get_config()
             )
-        if (
-            keras.dtype_policies.get(plan.settings.dtype_policy).compute_dtype
-            == "float16"
-        ):
+        policy = keras.dtype_policies.get(settings.dtype_policy)
+        if policy.compute_dtype == "float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         optimizer.build(self.network.trainable_variables)
-        self.model.compile(optimizer=optimizer, jit_compile=plan.jit_compile)
-        self._recovery = Recovery()
-        self._snapshots = Snapshots(plan.snapshots, self.rule)
-        self.reports, self._is_finished = 0, False
-        self.stopped_by, self.reason = "steps", ""
-        self.error: Exception | None = None
+        model.compile(optimizer=optimizer, jit_compile=plan.jit_compile)
+        return model
 
     def fit(
         self,
@@ -201,6 +229,8 @@ class Member:
         saver: Saver | None = None,
     ) -> None:
         """Take the steps; what a callback raises is kept as `error`.
+
+        What came of them is then here: the next member may take over the model.
 
         Args:
             callbacks: the user's, called after our own.
@@ -218,8 +248,18 @@ class Member:
             return to_picture(finish(ops.convert_to_tensor(picture)))
 
         self.recorder = HistoryRecorder(current_picture, target)
-        if saver is not None and self._continue(saver.load()):
-            return
+        if saver is None or not self._continue(saver.load()):
+            self._take_steps(callbacks, time_limit, saver)
+        best = self._best()
+        self.chosen = best
+        self.snapshots = self._snapshots.with_candidates(best, self.model.candidate())
+
+    def _take_steps(
+        self,
+        callbacks: Sequence[keras.callbacks.Callback],
+        time_limit: TimeLimit | None,
+        saver: Saver | None,
+    ) -> None:
         ours = [self._recovery, self.rule, self.recorder, self._snapshots, time_limit]
         end = "steps"
         try:
@@ -299,16 +339,10 @@ class Member:
         """Return the steps taken, those that were undone included."""
         return self._recovery.taken
 
-    @property
-    def chosen(self) -> Candidate:
-        """Return the best candidate, by the rule where there is one."""
+    def _best(self) -> Candidate:
+        """Return the best candidate so far, by the rule where there is one."""
         best = self.rule.best if self.rule else None
         return best or self.model.candidate()
-
-    @property
-    def snapshots(self) -> dict[int, tuple[Candidate, float]]:
-        """Return the kept candidates with their criteria, by step."""
-        return self._snapshots.with_candidates(self.chosen, self.model.candidate())
 
     def network_for(
         self, candidate: Candidate, interrupts: Interrupts, *, hurry: bool = False
@@ -335,7 +369,7 @@ class Member:
 
     def _ending(self, end: str, time_limit: TimeLimit | None) -> tuple[str, str]:
         """Return what stopped the fit, as a word and as a sentence."""
-        planned, step, best = self.plan.settings.steps, self.model.step, self.chosen
+        planned, step, best = self.plan.settings.steps, self.model.step, self._best()
         if self._recovery.gave_up:
             return "diverged", (
                 f"The loss fell apart {ATTEMPTS + 1} times; step {best.step} is kept."

@@ -45,6 +45,7 @@ from keras_dip.restoration import Restoration, Source
 from keras_dip.settings import DEFAULT, Settings, resolve, suited
 from keras_dip.snapshots import of_all
 from keras_dip.stopping import NAMES, TimeLimit
+from keras_dip.traces import traces_in_force
 from keras_dip.uncertainty import calibrated_deviation
 from keras_dip.warm_start import Weights, weights_of
 
@@ -169,6 +170,7 @@ class DeepImagePrior:
             () if regularizer is None else regularizer
         )
         self.jit_compile = jit_compile
+        self._traces = traces_in_force()
         self.restoration: Restoration | None = None
 
     def fit(
@@ -314,6 +316,8 @@ class DeepImagePrior:
             regularizers=self.regularizers,
             optimizer=self.optimizer,
             start=start,
+            device=self.device,
+            traces=self._traces,
         )
 
     def _fit_members(
@@ -390,7 +394,7 @@ class DeepImagePrior:
 
         error, first = None, members[0]
         if first.rule is not None:
-            seen = outputs(first.model.z.value).mean(axis=0, keepdims=True)
+            seen = outputs(first.seen_z).mean(axis=0, keepdims=True)
             error = first.rule.squared_error(seen)
         pictures = outputs(first.latent.values)
         deviation = calibrated_deviation(pictures, None if error is None else error[0])

@@ -256,6 +256,14 @@ class Task:
         """Return the task's own arguments as JSON-able data, for records."""
         return {}
 
+    def built_in(self) -> Any:
+        """Return what `data_term` has beside x and `observed`, to be compared.
+
+        Pictures for which that is equal can be fitted by one compiled step. By default
+        all attributes of the task.
+        """
+        return vars(self)
+
 
 def check_positive_number(value: Any, name: str, upper: float) -> float:
     """Return `value` as a float, or raise ValueError unless 0 < value <= upper."""

@@ -222,6 +222,10 @@ class DeJPEG(Task):
             total = total + ops.sum(ops.square(outside) + PULL * ops.square(distance))
         return total / (255.0**2 * math.prod(x.shape))
 
+    def built_in(self) -> Any:
+        """Return what the data term has beside what is observed."""
+        return self._sampling
+
     def settings(self) -> dict[str, Any]:
         """Return the task's own arguments, for records."""
         tables = None if self.tables is None else self.tables.tolist()

@@ -213,6 +213,10 @@ class Denoise(Task):
             return {**settings, "jitter": 1 / 20}
         return settings
 
+    def built_in(self) -> Any:
+        """Return what the data term has beside what is observed."""
+        return self.noise
+
     def settings(self) -> dict[str, Any]:
         """Return the task's own arguments, for records."""
         return {"sigma": self.sigma, "noise": self.noise}

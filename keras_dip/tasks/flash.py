@@ -94,3 +94,7 @@ class FlashNoFlash(Task):
     def z_picture(self, observed: dict[str, np.ndarray]) -> np.ndarray:
         """Return the flash picture."""
         return observed["flash"]
+
+    def built_in(self) -> Any:
+        """Return what the data term has beside what is observed."""
+        return ()

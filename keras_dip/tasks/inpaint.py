@@ -231,6 +231,10 @@ class Inpaint(Task):
             return x
         return x * (1.0 - observed["mask"]) + observed["picture"]
 
+    def built_in(self) -> Any:
+        """Return what the data term has beside what is observed."""
+        return ()
+
     def settings(self) -> dict[str, Any]:
         """Return the task's own arguments, for records."""
         colour = self.mask_color

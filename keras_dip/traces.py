@@ -1,0 +1,104 @@
+"""Compiled train steps, kept for the next picture of the same kind and shape.
+
+TensorFlow takes seconds to trace the step of a network of five scales; members of one
+restoration, its tiles and the pictures of a folder would all pay that again. What a
+step computes is in its variables (`PriorModel.become`), so that only what is built into
+the graph has to be the same.
+"""
+
+import hashlib
+import json
+import pickle
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from keras_dip.fitting import PriorModel
+from keras_dip.settings import Settings
+from keras_dip.tasks import Problem, Task
+
+_SHARED: ContextVar["Traces | None"] = ContextVar("traces", default=None)
+
+
+class Traces:
+    """The last model that was fitted, and what its graph was made from."""
+
+    def __init__(self) -> None:
+        """Begin without one."""
+        self._key: tuple[Any, ...] | None = None
+        self._model: PriorModel | None = None
+        self._parts: tuple[Any, ...] = ()
+
+    def model(
+        self, key: str | None, parts: tuple[Any, ...], build: Callable[[], PriorModel]
+    ) -> PriorModel:
+        """Return what `build` returns, or an older model that took its place.
+
+        Args:
+            key: what is built into the graph as a text (`graph_key`); None if that
+                cannot be told, and nothing is shared.
+            parts: objects that are built in too, compared by identity.
+            build: makes a compiled model that has not been fitted.
+        """
+        new = build()
+        if key is None:
+            return new
+        full = (key, *map(id, parts))
+        if self._model is not None and full == self._key:
+            self._model.become(new)
+            return self._model
+        # The parts are kept too: another object could get the address of a dead one.
+        self._key, self._model, self._parts = full, new, parts
+        return new
+
+
+def graph_key(
+    task: Task, settings: Settings, problem: Problem, z: np.ndarray, *more: Any
+) -> str | None:
+    """Return what decides the graph of a train step as a text; None if that is unknown.
+
+    Args:
+        task: whose data term is fitted.
+        settings: of the fit.
+        problem: the one that the fit sees.
+        z: its z.
+        more: further plain data.
+    """
+    if settings.optimize != "net":
+        return None  # the weights that stay would be those of another network
+    try:
+        constants = hashlib.sha256(pickle.dumps(task.built_in())).hexdigest()
+    except Exception:  # a function or a network of the user's
+        return None
+    return json.dumps(
+        [
+            task.name,
+            constants,
+            asdict(settings),
+            problem.shape,
+            z.shape,
+            bool(problem.sigma),
+            [[name, array.shape] for name, array in problem.observed.items()],
+            *more,
+        ],
+        default=repr,
+    )
+
+
+@contextmanager
+def shared_traces() -> Iterator[None]:
+    """Let all fits inside use each other's compiled steps, one after the other."""
+    token = _SHARED.set(Traces())
+    try:
+        yield
+    finally:
+        _SHARED.reset(token)
+
+
+def traces_in_force() -> Traces:
+    """Return the shared ones, or new ones where none are."""
+    return _SHARED.get() or Traces()
