@@ -27,7 +27,7 @@ _FAST: dict[str, Any] = {
     "latent": "picture+noise",
     "latent_channels": 5,
     "beta_2": 0.95,
-    "steps": 300,
+    "steps": 400,
     "recorruption": 0.5,
     "weight_average": 0.99,
     "dtype_policy": "auto",
