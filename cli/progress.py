@@ -24,7 +24,9 @@ class Display(Protocol):
     def __exit__(self, *error: object) -> None:
         """Disappear, whatever happened."""
 
-    def start(self, total_steps: int, member: int = 1, members: int = 1) -> None:
+    def start(
+        self, total_steps: int, number: int = 1, count: int = 1, what: str = "member"
+    ) -> None:
         """Begin to count so many steps, for the first, second ... of so many fits."""
 
     def update(self, step: int, logs: dict[str, Any]) -> None:
@@ -51,10 +53,13 @@ class Status:
     graph, and a machine that became busy do not spoil the forecast.
     """
 
-    def __init__(self, total_steps: int, member: int = 1, members: int = 1) -> None:
-        """Begin a fit of so many steps, one of several members."""
+    def __init__(
+        self, total_steps: int, number: int = 1, count: int = 1, what: str = "member"
+    ) -> None:
+        """Begin a fit of so many steps, the first, second ... of several."""
         self.total_steps = total_steps
-        self._first = [f"member {member}/{members}"] if members > 1 else []
+        self._first = [f"{what} {number}/{count}"] if count > 1 else []
+        self._later = (count - number) * total_steps
         self._seen: deque[tuple[int, float]] = deque(maxlen=REPORTS_IN_PACE)
 
     def words(self, step: int, logs: dict[str, Any]) -> str:
@@ -68,7 +73,9 @@ class Status:
         rate = self._rate()
         if rate:
             parts.append(f"{rate:.3g} steps/s")
-            parts.append(f"{clock((self.total_steps - step) / rate)} left")
+            parts.append(
+                f"{clock((self.total_steps - step + self._later) / rate)} left"
+            )
         return "  ".join(parts)
 
     def _rate(self) -> float | None:
@@ -112,9 +119,11 @@ class LiveLine:
         """Remove the line."""
         self._progress.stop()
 
-    def start(self, total_steps: int, member: int = 1, members: int = 1) -> None:
+    def start(
+        self, total_steps: int, number: int = 1, count: int = 1, what: str = "member"
+    ) -> None:
         """Begin to count."""
-        self._status = Status(total_steps, member, members)
+        self._status = Status(total_steps, number, count, what)
         self._progress.update(self._line, total=total_steps, status="first steps")
 
     def update(self, step: int, logs: dict[str, Any]) -> None:
@@ -148,9 +157,11 @@ class PlainLines:
         """Say the last report, if that was not done yet."""
         self.stop()
 
-    def start(self, total_steps: int, member: int = 1, members: int = 1) -> None:
+    def start(
+        self, total_steps: int, number: int = 1, count: int = 1, what: str = "member"
+    ) -> None:
         """Begin to count; seconds and steps of a further member begin anew."""
-        self._status = Status(total_steps, member, members)
+        self._status = Status(total_steps, number, count, what)
         self._said_at = -math.inf
         self._last = None
 
@@ -183,7 +194,9 @@ class Silence:
     def __exit__(self, *error: object) -> None:
         """Do nothing."""
 
-    def start(self, total_steps: int, member: int = 1, members: int = 1) -> None:
+    def start(
+        self, total_steps: int, number: int = 1, count: int = 1, what: str = "member"
+    ) -> None:
         """Do nothing."""
 
     def update(self, step: int, logs: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from keras_dip import models, tasks
 from keras_dip.images import as_picture
 from keras_dip.precision import AUTO
+from keras_dip.tiles import LEAST_SIDE
 
 DEVICES = (None, "cpu", "gpu")
 
@@ -61,6 +62,29 @@ def choice(name: str, value: Any, choices: Sequence[str]) -> str | None:
             f"Expected {name} of {', '.join(choices)}. Received: {value!r}"
         )
     return value
+
+
+def tiles(side: Any, overlap: Any) -> tuple[int | None, int]:
+    """Return the side of tiles, or None, and their overlap.
+
+    Raises:
+        ValueError: if the side is neither 0 nor at least 128, or the overlap more than
+            half of it.
+    """
+    if side is not None:
+        side = integer("tile", side, 0)
+        if 0 < side < LEAST_SIDE:
+            raise ValueError(
+                f"Expected tile as 0 (no tiles) or {LEAST_SIDE} pixels and more. "
+                f"Received: {side}"
+            )
+    overlap, most = integer("tile_overlap", overlap, 0), (side or LEAST_SIDE) // 2
+    if overlap > most:
+        raise ValueError(
+            f"Expected tile_overlap of at most half a tile, {most} pixels. "
+            f"Received: {overlap}"
+        )
+    return side, overlap
 
 
 def optimizer_from(given: Any) -> keras.optimizers.Optimizer | None:

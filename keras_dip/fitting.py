@@ -86,7 +86,7 @@ class PriorModel(keras.Model):
 
     Attributes:
         planned_steps: how many steps were asked for.
-        place: which of how many members this is, counted from 1; for displays.
+        place: which of how many this is, counted from 1, and of what; for displays.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class PriorModel(keras.Model):
         self._sampled = np.random.default_rng(0).permutation(size)[:SAMPLES]
         self.recent = _variable(np.zeros((window, len(self._sampled))), "recent")
         self.planned_steps = 0
-        self.place = (1, 1)
+        self.place = (1, 1, "member")
         self.jitter_seed = keras.random.SeedGenerator(seed)
         self.built = True
 

@@ -66,17 +66,19 @@ class HistoryRecorder(keras.callbacks.Callback):
         return arrays
 
 
-def joined(histories: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Return the curves of several fits as one, with `member` where there are several.
+def joined(
+    histories: Sequence[dict[str, np.ndarray]], name: str = "member"
+) -> dict[str, np.ndarray]:
+    """Return the curves of several fits as one; where there are several, numbered.
 
-    `step` and `seconds` begin anew with each member.
+    `step` and `seconds` begin anew with each; `name` is the curve of their numbers.
     """
     if len(histories) == 1:
         return histories[0]
     curves = {
-        name: np.concatenate([history[name] for history in histories])
-        for name in histories[0]
+        curve: np.concatenate([history[curve] for history in histories])
+        for curve in histories[0]
     }
     counts = [len(history["step"]) for history in histories]
-    curves["member"] = np.repeat(np.arange(len(histories)), counts)
+    curves[name] = np.repeat(np.arange(len(histories)), counts)
     return curves

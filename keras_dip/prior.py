@@ -12,7 +12,7 @@ import platform
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from typing import Any
 
@@ -21,7 +21,7 @@ import numpy as np
 from keras import ops
 
 import keras_dip
-from keras_dip import arguments, models, tasks
+from keras_dip import arguments, models, tasks, tiled
 from keras_dip.checkpoint import Checkpoint, Saver
 from keras_dip.fitting import Candidate
 from keras_dip.history import joined
@@ -42,12 +42,35 @@ from keras_dip.models.offset import CHOICES
 from keras_dip.precision import policy_for
 from keras_dip.progress import PlainDisplay, ProgressCallback
 from keras_dip.restoration import Restoration, Source
-from keras_dip.settings import DEFAULT, Settings, resolve, suited
+from keras_dip.settings import DEFAULT, Settings, jittered, resolve, suited
 from keras_dip.snapshots import of_all
 from keras_dip.stopping import NAMES, TimeLimit
+from keras_dip.tiles import OVERLAP, Tiling, Window
 from keras_dip.traces import traces_in_force
 from keras_dip.uncertainty import calibrated_deviation
 from keras_dip.warm_start import Weights, weights_of
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """What a fit is told beside its plan and problem; of tiles, each has its own.
+
+    `target` is the ground truth [H, W, C] or None, `time_limit` in seconds, `index` the
+    number of the tile of `count`.
+    """
+
+    kind: PictureType
+    target: np.ndarray | None
+    checkpoint: Checkpoint | None
+    time_limit: float | None
+    index: int = 0
+    count: int = 1
+
+    def what(self, members: int) -> str:
+        """Return what is counted, for displays."""
+        if self.count == 1:
+            return "member"
+        return "tile" if members == 1 else "fit"
 
 
 class DeepImagePrior:
@@ -96,6 +119,11 @@ class DeepImagePrior:
             `keras_dip.regularizers.TotalVariation(weight)`, `Tikhonov(weight)` or any
             function of keras.ops from a picture [1, H, W, C] to a scalar.
         jit_compile: whether to compile the train step with XLA.
+        tile: largest side in pixels of the restored picture that is fitted at once,
+            128 or more; larger pictures are cut into overlapping tiles. 0 for none;
+            None for tiles only where the memory does not suffice.
+        tile_overlap: pixels that neighbouring tiles share at least, up to half a tile.
+        max_memory: bytes that the process may use; None for what the machine has left.
 
     Raises:
         ValueError: if an argument is none of these.
@@ -124,6 +152,9 @@ class DeepImagePrior:
         optimizer: keras.optimizers.Optimizer | str | None = None,
         regularizer: Any = None,
         jit_compile: bool = False,
+        tile: int | None = None,
+        tile_overlap: int = OVERLAP,
+        max_memory: int | None = None,
     ) -> None:
         """Check the arguments; nothing heavy happens before `fit`."""
         self.task = arguments.task_from(task)
@@ -170,6 +201,10 @@ class DeepImagePrior:
             () if regularizer is None else regularizer
         )
         self.jit_compile = jit_compile
+        self.tile, self.tile_overlap = arguments.tiles(tile, tile_overlap)
+        self.max_memory = max_memory
+        if max_memory is not None:
+            self.max_memory = arguments.integer("max_memory", max_memory, 1)
         self._traces = traces_in_force()
         self.restoration: Restoration | None = None
 
@@ -217,32 +252,61 @@ class DeepImagePrior:
         problem = task.prepare(picture)
         if self.settings.unclip:
             problem = task.unclip(problem, self.seed)
-        if self.settings.back_projection:
-            problem = task.back_project(problem)
-        if self.settings.quantisation:
-            problem = task.use_quantisation(problem)
         target = arguments.reference_for(reference, problem.shape)
         with arguments.device_scope(self.device):
             plan = self._plan(task, problem, start)
-            restoration = self._fit(plan, problem, kind, target, kept)
+            if kept is not None:
+                kept.identify(self._identity(plan), problem.observed)
+            run = _Run(kind, target, kept, self.time_limit)
+            side = self._tile_side(plan, problem)
+            tiles = tiled.cut(task, problem, side, self.tile_overlap)
+            if tiles is None:
+                restoration = self._fit(plan, problem, run)
+            else:
+                restoration = self._fit_tiles(tiles, plan, problem, run)
         is_done = restoration.stopped_by not in UNFINISHED
         if kept is not None and kept is not checkpoint and is_done:
             kept.remove()
         return restoration
 
-    def _fit(
-        self,
-        plan: Plan,
-        problem: tasks.Problem,
-        kind: PictureType,
-        target: np.ndarray | None,
-        checkpoint: Checkpoint | None,
+    def _fit_tiles(
+        self, tiles: Tiling, plan: Plan, problem: tasks.Problem, run: _Run
     ) -> Restoration:
+        """Fit all windows of a problem; keep and return the whole."""
+        if self.snapshots:
+            raise ValueError(
+                "Expected snapshots=0 for a picture that is cut into tiles. "
+                f"Received: {self.snapshots}"
+            )
+        start, count = time.perf_counter(), len(tiles.windows)
+
+        def fit(index: int, window: Window) -> Restoration:
+            limit = None
+            if self.time_limit is not None:
+                left = self.time_limit - (time.perf_counter() - start)
+                limit = max(left, 0) / (count - index)
+            latent = plan.latent
+            if latent is not None and latent.shape[1:3] == problem.shape[:2]:
+                latent = window.of(latent)
+            target = None if run.target is None else window.of(run.target[None])[0]
+            return self._fit(
+                replace(plan, latent=latent),
+                plan.task.crop(problem, window),
+                replace(run, target=target, time_limit=limit, index=index, count=count),
+            )
+
+        self.restoration, error = tiled.restore(tiles, problem, fit)
+        if error is not None:
+            raise error
+        return self.restoration
+
+    def _fit(self, plan: Plan, problem: tasks.Problem, run: _Run) -> Restoration:
+        """Fit a picture, or a tile, as a whole; keep and return what comes of it."""
         start = time.perf_counter()
+        problem = self._ready(plan.task, problem)
+        plan = replace(plan, settings=jittered(plan.settings, problem))
         finish = finisher(plan.task, problem, self.blend)
-        if checkpoint is not None:
-            checkpoint.identify(self._identity(plan), problem.observed)
-        members = self._fit_members(plan, problem, target, finish, start, checkpoint)
+        members = self._fit_members(plan, problem, finish, run)
         last = members[-1]
         with held_back() as interrupts:
             hurry = last.stopped_by in ("interrupt", "time limit")
@@ -265,8 +329,7 @@ class DeepImagePrior:
             # Without snapshots nothing needs the optimiser and the rest any more.
             keep = at if self.snapshots else None
             self.restoration = Restoration(
-                image=_in_rank(image, kind.rank),
-                z=z,
+                image=_in_rank(image, run.kind.rank),
                 history=joined([m.recorder.history for m in members]),
                 settings=self._record(problem, members, network),
                 steps=sum(m.steps for m in members),
@@ -276,13 +339,27 @@ class DeepImagePrior:
                 seconds=time.perf_counter()
                 - start
                 + sum(member.recorder.seconds_before for member in members),
-                source=Source(network, last.latent, finish, kind.dtype, keep),
-                uncertainty=self._uncertainty(members, networks, finish, kind),
+                source=Source(network, last.latent, finish, run.kind.dtype, keep),
+                uncertainty=self._uncertainty(members, networks, finish, run.kind),
                 snapshots=of_all([m.snapshots for m in members]),
             )
         if last.error is not None:
             raise last.error
         return self.restoration
+
+    def _ready(self, task: tasks.Task, problem: tasks.Problem) -> tasks.Problem:
+        """Return a problem with the data term that the settings ask for."""
+        if self.settings.back_projection:
+            problem = task.back_project(problem)
+        if self.settings.quantisation:
+            problem = task.use_quantisation(problem)
+        return problem
+
+    def _tile_side(self, plan: Plan, problem: tasks.Problem) -> int | None:
+        """Return the largest side that is fitted at once; None for any."""
+        if self.tile is not None:
+            return self.tile or None
+        return None
 
     def _identity(self, plan: Plan) -> dict[str, Any]:
         """Return what decides the picture that a fit ends with, beside what it sees."""
@@ -296,6 +373,7 @@ class DeepImagePrior:
             "priors": [repr(prior) for prior in plan.priors],
             "network": None if self.network is None else _name_of(self.network),
             "optimizer": None if self.optimizer is None else self.optimizer.name,
+            "tiles": [self.tile, self.tile_overlap, self.max_memory],
         }
 
     def _plan(
@@ -321,34 +399,32 @@ class DeepImagePrior:
         )
 
     def _fit_members(
-        self,
-        plan: Plan,
-        problem: tasks.Problem,
-        target: np.ndarray | None,
-        finish: Any,
-        start: float,
-        checkpoint: Checkpoint | None,
+        self, plan: Plan, problem: tasks.Problem, finish: Any, run: _Run
     ) -> list[Member]:
         """Fit the members one after the other, until one is interrupted."""
+        start, count = time.perf_counter(), self.settings.members
         members: list[Member] = []
-        for index in range(self.settings.members):
+        for index in range(count):
             limit = None
-            if self.time_limit is not None:
-                left = self.time_limit - (time.perf_counter() - start)
+            if run.time_limit is not None:
+                left = run.time_limit - (time.perf_counter() - start)
                 if members and left <= 0:
                     members[-1].stopped_by = "time limit"
                     members[-1].reason = (
                         f"The time limit of {self.time_limit:g} s was reached after "
-                        f"{index} of {self.settings.members} members."
+                        f"{index} of {count} members."
                     )
                     break
-                share = max(left, 0) / (self.settings.members - index)
+                share = max(left, 0) / (count - index)
                 limit = TimeLimit(share, self.time_limit)
             try:
                 member = Member(plan, problem, seeds_of(self.seed, index))
-                member.model.place = (index + 1, self.settings.members)
-                saver = None if checkpoint is None else Saver(checkpoint, member, index)
-                member.fit(self._callbacks(), target, finish, limit, saver)
+                place = run.index * count + index
+                member.model.place = (place + 1, run.count * count, run.what(count))
+                saver = None
+                if run.checkpoint is not None:
+                    saver = Saver(run.checkpoint, member, place)
+                member.fit(self._callbacks(), run.target, finish, limit, saver)
             except (KeyboardInterrupt, Exception) as raised:
                 if not members:
                     raise
@@ -442,6 +518,7 @@ class DeepImagePrior:
             ],
             "time_limit": self.time_limit,
             "snapshots": self.snapshots,
+            "tiles": None,
             "optimizer": "adam" if self.optimizer is None else self.optimizer.name,
             "regularizers": [repr(r) for r in member.plan.priors],
             "jit_compile": self.jit_compile,

@@ -10,7 +10,9 @@ import keras
 class Display(Protocol):
     """Something that shows progress: a terminal line, plain lines, a widget."""
 
-    def start(self, total_steps: int, member: int = 1, members: int = 1) -> None:
+    def start(
+        self, total_steps: int, number: int = 1, count: int = 1, what: str = "member"
+    ) -> None:
         """Begin to count `total_steps`, for the first, second ... of so many fits."""
 
     def update(self, step: int, logs: dict[str, Any]) -> None:
@@ -68,18 +70,20 @@ class PlainDisplay:
         """Set the stream."""
         self.stream = stream or sys.stderr
         self.total_steps = 0
-        self._member = ""
+        self._which = ""
 
-    def start(self, total_steps: int, member: int = 1, members: int = 1) -> None:
-        """Remember the total, and which member it is if there are several."""
+    def start(
+        self, total_steps: int, number: int = 1, count: int = 1, what: str = "member"
+    ) -> None:
+        """Remember the total, and which fit it is if there are several."""
         self.total_steps = total_steps
-        self._member = f"member {member}/{members}  " if members > 1 else ""
+        self._which = f"{what} {number}/{count}  " if count > 1 else ""
 
     def update(self, step: int, logs: dict[str, Any]) -> None:
         """Print step, loss, PSNR when known, and seconds."""
         psnr = f"  psnr {logs['psnr']:.2f} dB" if "psnr" in logs else ""
         print(
-            f"{self._member}step {step}/{self.total_steps}  "
+            f"{self._which}step {step}/{self.total_steps}  "
             f"loss {logs['loss']:.6f}{psnr}"
             f"  {logs['seconds']:.1f} s",
             file=self.stream,

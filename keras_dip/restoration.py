@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from keras_dip.latents import Latent
+from keras_dip.tiles import Tiling
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +23,19 @@ class Source:
     finish: Callable[[Any], Any]
     picture_dtype: str
     network_at: Callable[[Any], tuple[Any, np.ndarray]] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Tiles:
+    """The sources of a picture's tiles, as many as were fitted, in their order."""
+
+    tiling: Tiling
+    sources: tuple[Source, ...]
+
+    @property
+    def are_complete(self) -> bool:
+        """Whether all tiles were fitted."""
+        return len(self.sources) == len(self.tiling.windows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +56,10 @@ class Restoration:
     Attributes:
         image: float32 in [0, 1], [H, W] or [H, W, C] as the input was (a mosaic
             becomes [H, W, 3]); by definition what the exported network gives from `z`.
-        z: the network's input, float32 [1, h, w, c].
         history: name to 1-D array, one entry per report: `step`, `loss`, `seconds`,
             `criterion` (of the stopping rule, lower is better; NaN before it has one),
-            `psnr` (dB) and `ssim` where a reference was given, and `member` where there
-            were several.
+            `psnr` (dB) and `ssim` where a reference was given, and `member` or `tile`
+            (from 0) where there were several.
         settings: everything that was set, as plain data.
         steps: steps taken.
         best_step: the step whose result `image` is; of the last member, if several.
@@ -58,10 +71,11 @@ class Restoration:
             several members, float32 of the shape of `image`; None with one member.
         snapshots: the iterates that were kept, by step (of the last member, if
             several); see `at`.
+        tiles: the networks of all tiles, where the picture was cut; else None. `source`
+            is then that of the first.
     """
 
     image: np.ndarray
-    z: np.ndarray
     history: dict[str, np.ndarray]
     settings: dict[str, Any]
     steps: int
@@ -72,6 +86,14 @@ class Restoration:
     source: Source = field(repr=False)
     uncertainty: np.ndarray | None = None
     snapshots: dict[int, Snapshot] = field(default_factory=dict, repr=False)
+    tiles: Tiles | None = field(default=None, repr=False)
+
+    @property
+    def z(self) -> np.ndarray:
+        """The network's input, float32 [1, h, w, c]; of tiles [n, h, w, c]."""
+        if self.tiles is None:
+            return self.source.latent.values
+        return np.concatenate([source.latent.values for source in self.tiles.sources])
 
     def at(self, step: int) -> "Restoration":
         """Return the restoration as it was at one of the steps of `snapshots`.
@@ -126,25 +148,41 @@ class Restoration:
         A path that ends in `.keras` gets the network alone as a Keras model, to start
         the fit of a similar picture from (`DeepImagePrior.fit(..., warm_start=path)`).
 
+        Tiles are joined in one graph; where that would be larger than 1.5 GB they are
+        written as `NAME.tiles/0000.onnx` and so on, and the file is their table
+        (docs/onnx.md), which `regenerate` reads.
+
         Raises:
             ImageError: if the file exists and `force` is False, or cannot be written.
-            ExportError: if onnxruntime does not give this picture from the file.
+            ExportError: if onnxruntime does not give this picture from the file, or
+                not all tiles were fitted.
         """
         from keras_dip import images, keras_files
-        from keras_dip.onnx_io.export import export
+        from keras_dip.errors import ExportError
+        from keras_dip.onnx_io.export import Graph, export
 
         images.check_output(path, force=force, suffixes=(".onnx", ".keras"))
+        if self.tiles is not None and not self.tiles.are_complete:
+            raise ExportError(
+                f"Expected a picture of which all {len(self.tiles.tiling.windows)} "
+                f"tiles were fitted. Received: {len(self.tiles.sources)}"
+            )
         if Path(path).suffix.lower() == ".keras":
+            if self.tiles is not None:
+                raise ExportError(
+                    "Expected a picture that was fitted as a whole for a .keras file. "
+                    f"Received: {len(self.tiles.sources)} tiles"
+                )
             keras_files.save(path, self.source.network)
             return
         shape = self.image.shape if self.image.ndim == 3 else (*self.image.shape, 1)
+        sources = (self.source,) if self.tiles is None else self.tiles.sources
         export(
             path,
-            self.source.network,
-            self.source.latent,
-            self.source.finish,
+            [Graph(source.network, source.latent, source.finish) for source in sources],
             self.image.reshape(1, *shape),
             self._metadata(half),
+            tiling=None if self.tiles is None else self.tiles.tiling,
             half=half,
         )
 

@@ -87,14 +87,19 @@ def resolve(task: tasks.Task, preset: str, **changes: Any) -> Settings:
     return settings
 
 
+def jittered(settings: Settings, problem: tasks.Problem) -> Settings:
+    """Return the settings with the jitter that the damage asks for, if it does."""
+    if problem.jitter is None:
+        return settings
+    return replace(settings, jitter=problem.jitter)
+
+
 def suited(settings: Settings, problem: tasks.Problem) -> Settings:
     """Return the settings as this picture bears them.
 
-    With the jitter that the damage asks for; and who learns to fill single pixels
-    cannot fill wide holes: there z is noise, with the published jitter.
+    Who learns to fill single pixels cannot fill wide holes: there z is noise, with the
+    published jitter.
     """
-    if problem.jitter is not None:
-        settings = replace(settings, jitter=problem.jitter)
     mask = problem.observed.get("mask")
     if settings.hiding == 0 or mask is None:
         return settings

@@ -26,6 +26,11 @@ def weights_of(start: Any) -> Weights:
         KerasDipError: if the file cannot be read.
     """
     if isinstance(start, Restoration):
+        if start.tiles is not None:
+            raise ValueError(
+                "Expected warm_start as a restoration that was fitted as a whole. "
+                f"Received: one of {len(start.tiles.sources)} tiles"
+            )
         network = start.source.network
     elif isinstance(start, (str, os.PathLike)):
         network = keras_files.load(start)

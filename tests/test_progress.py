@@ -20,7 +20,7 @@ class Notes:
     def __init__(self):
         self.told = []
 
-    def start(self, total_steps, member, members):
+    def start(self, total_steps, member, members, what):
         self.told.append(("start", total_steps, member, members))
 
     def update(self, step, logs):

@@ -18,7 +18,6 @@ def restoration_of(scene):
         latent = make_latent("noise", shape[:2], 2, seed=1)
         return Restoration(
             image=scene(*shape),
-            z=latent.values,
             history={},
             settings={},
             steps=1,

@@ -7,7 +7,8 @@ back) and the clipping to [0, 1]. z has a default inside, so that
 has computed from it what Keras computes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,43 +17,65 @@ import numpy as np
 from keras_dip.errors import ExportError
 from keras_dip.images import atomic_write
 from keras_dip.latents import Latent
+from keras_dip.onnx_io.tiles import add_metadata, joined, write_table
 from keras_dip.onnx_io.verify import verify
+from keras_dip.tiles import Tiling
 
 OPSET = 17
+LARGEST = 1_500_000_000
+"""Bytes of one file; protobuf allows 2 GB. Beyond, tiles become files of their own."""
+
 SMALLEST_HALF = 64
 """Initializers with fewer entries stay float32 when weights are stored as float16."""
 
 
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """What becomes one graph: network, z, and the way from the output to the picture.
+
+    `network` is a float32 Keras model with fixed batch statistics.
+    """
+
+    network: Any
+    latent: Latent
+    finish: Callable[[Any], Any]
+
+
 def export(
     path: str | Path,
-    network: Any,
-    latent: Latent,
-    finish: Callable[[Any], Any],
+    graphs: Sequence[Graph],
     image: np.ndarray,
     metadata: dict[str, str],
     *,
+    tiling: Tiling | None = None,
     half: bool = False,
 ) -> None:
     """Write the ONNX file of a restoration, atomically, after verifying it.
 
     Args:
         path: the file to write; replaced if it exists.
-        network: float32 Keras model with fixed batch statistics.
-        latent: z.
-        finish: turns the network's output into the restored picture.
+        graphs: of the picture, or of all of its tiles in their order.
         image: what the file must regenerate, float32 [1, H, W, C].
         metadata: texts to store in the file, by key.
+        tiling: where the tiles are, if it was cut.
         half: store weights as float16, half the size; the computation stays float32.
 
     Raises:
         ExportError: if the graph cannot be made, or regenerates another picture.
     """
-    model = _convert(network, latent, finish)
-    if half:
-        _halve_weights(model.graph)
-    for key, text in metadata.items():
-        entry = model.metadata_props.add()
-        entry.key, entry.value = key, text
+
+    def content_of(graph: Graph) -> Any:
+        model = _convert(graph.network, graph.latent, graph.finish)
+        if half:
+            _halve_weights(model.graph)
+        return model
+
+    models = [content_of(graph) for graph in graphs]
+    if tiling is not None and sum(m.ByteSize() for m in models) > LARGEST:
+        write_table(Path(path), models, tiling, image, metadata, OPSET)
+        return
+    model = models[0] if tiling is None else joined(models, tiling, OPSET)
+    add_metadata(model, metadata)
     content = model.SerializeToString()
     verify(content, image, half=half)
     atomic_write(Path(path), lambda file: file.write(content))

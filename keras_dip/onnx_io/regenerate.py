@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from keras_dip.errors import KerasDipError
+from keras_dip.onnx_io import table
 from keras_dip.onnx_io.metadata import decode
 
 OUTPUT = "image"
@@ -37,6 +38,10 @@ def regenerate(
     """
     session, fields = _open(path)
     feeds = {}
+    if z is not None and fields["settings"].get("tiles"):
+        raise KerasDipError(
+            "Expected a file without tiles for another z. Received: one."
+        )
     if z is not None:
         shape, dtype = _z_type(session)
         if list(z.shape) != shape or z.dtype.name != dtype:
@@ -46,8 +51,14 @@ def regenerate(
             )
         feeds["z"] = z
     try:
-        (image,) = session.run([OUTPUT], feeds)
+        if _outputs(session) == [table.OUTPUT]:
+            tiles = table.tiling_of(fields)
+            image = table.picture_of(Path(path), tiles, picture_of_tile)
+        else:
+            (image,) = session.run([OUTPUT], feeds)
         picture: np.ndarray = image.reshape(fields["shape"])
+    except KerasDipError:
+        raise
     except Exception as error:
         raise _unusable(path, "cannot be run", error) from error
     return picture
@@ -64,13 +75,19 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
         KerasDipError: If the file is not one of ours.
     """
     session, fields = _open(path)
+    size, shape = Path(path).stat().st_size, fields["shape"]
+    if _outputs(session) == [table.OUTPUT]:
+        count = len(table.tiling_of(fields).windows)
+        files = [table.tile_file(Path(path), number) for number in range(count)]
+        session = open_session(files[0])
+        size += sum(file.stat().st_size for file in files if file.is_file())
     z_shape, z_dtype = _z_type(session)
     return {
         **fields,
         "z_shape": z_shape,
         "z_dtype": z_dtype,
-        "image_shape": list(session.get_outputs()[0].shape),
-        "file_size": Path(path).stat().st_size,
+        "image_shape": [1, *shape[:2], shape[2] if len(shape) == 3 else 1],
+        "file_size": size,
     }
 
 
@@ -81,24 +98,12 @@ def _open(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
         raise KerasDipError(
             f"Expected an ONNX file. Received: {os.fspath(path)!r}, {what}."
         )
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    # An input that has a default is what we want; onnxruntime would warn about it.
-    options.log_severity_level = 4
-    try:
-        session = onnxruntime.InferenceSession(
-            os.fspath(path), options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:
-        # onnxruntime has one exception class for each way a file can be bad.
-        raise _unusable(path, "is not ONNX, or damaged", error) from error
+    session = open_session(path)
     try:
         fields = decode(session.get_modelmeta().custom_metadata_map)
     except KerasDipError as error:
         raise KerasDipError(f"{os.fspath(path)}: {error}") from error
-    names = [entry.name for entry in session.get_outputs()]
-    if names != [OUTPUT] or session.get_inputs():
+    if _outputs(session) not in ([OUTPUT], [table.OUTPUT]) or session.get_inputs():
         raise KerasDipError(
             f"Expected a file whose only output is {OUTPUT!r} and which needs no input."
             f" Received: {os.fspath(path)!r}."
@@ -106,10 +111,40 @@ def _open(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
     return session, fields
 
 
+def open_session(path: str | os.PathLike[str]) -> Any:
+    """Return an onnxruntime session of a file on the CPU.
+
+    Raises:
+        KerasDipError: If it is damaged, or not ONNX.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    # An input that has a default is what we want; onnxruntime would warn about it.
+    options.log_severity_level = 4
+    try:
+        return onnxruntime.InferenceSession(
+            os.fspath(path), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:
+        # onnxruntime has one exception class for each way a file can be bad.
+        raise _unusable(path, "is not ONNX, or damaged", error) from error
+
+
+def _outputs(session: Any) -> list[str]:
+    return [entry.name for entry in session.get_outputs()]
+
+
+def picture_of_tile(path: str | os.PathLike[str]) -> np.ndarray:
+    """Return the picture [1, h, w, C] of the file of a tile."""
+    picture: np.ndarray = open_session(path).run([OUTPUT], {})[0]
+    return picture
+
+
 def _z_type(session: Any) -> tuple[list[int], str]:
     """Return shape and dtype of z, an input with a default."""
     for entry in session.get_overridable_initializers():
-        if entry.name == "z":
+        if entry.name in ("z", "tile0/z"):
             dtype = entry.type.removeprefix("tensor(").removesuffix(")")
             return list(entry.shape), {"float": "float32"}.get(dtype, dtype)
     raise KerasDipError("Expected a file with an input z. Received: one without.")

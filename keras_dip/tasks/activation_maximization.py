@@ -78,6 +78,7 @@ class ActivationMaximization(Task):
     """
 
     declaration = DECLARATION
+    grid = None
     chains = False
 
     def __init__(

@@ -8,10 +8,12 @@ can be read without importing Keras.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
+
+from keras_dip.tiles import Window
 
 
 def thin_skip(channels: int, skips: int) -> dict[str, Any]:
@@ -128,6 +130,10 @@ class Task:
     """Whether it can be one of several: all it does is in `degrade`, `known`, `penalty`
     and `prepare_noise`."""
 
+    grid: int | None = 1
+    """Tiles of what is observed begin at multiples of so many pixels; None for a task
+    of which no part can be told from the others."""
+
     shows_noise: bool = True
     """Whether noise can be estimated from what it makes of a picture."""
 
@@ -193,6 +199,26 @@ class Task:
         """Return the problem with what was cut off its noise drawn anew, if it can."""
         del seed
         return problem
+
+    def crop(self, problem: Problem, window: Window) -> Problem:
+        """Return the part of a problem that a window of the restored picture shows.
+
+        Args:
+            problem: as `prepare` or `unclip` made it.
+            window: on the task's grid.
+        """
+
+        def part(array: np.ndarray) -> np.ndarray:
+            if array.shape[1:3] == (1, 1):
+                return array  # a number
+            return window.scaled(array.shape[1] / problem.shape[0]).of(array)
+
+        return replace(
+            problem,
+            observed={name: part(array) for name, array in problem.observed.items()},
+            shape=(window.height, window.width, problem.shape[2]),
+            guess=part(problem.guess),
+        )
 
     def back_project(self, problem: Problem) -> Problem:
         """Return the problem with a data term that weighs all of what A kept alike.

@@ -1,5 +1,6 @@
 """Several degradations, one after the other, undone by one fit."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -85,6 +86,12 @@ class Compose(Task):
                     + (f" with {task.settings()}" if isinstance(task, Task) else "")
                 )
 
+    @property
+    def grid(self) -> int | None:  # type: ignore[override]
+        """That on which all of the chain can be cut."""
+        grids = [task.grid for task in self.chain]
+        return None if None in grids else math.lcm(*(g for g in grids if g))
+
     def preset_settings(self, preset: str) -> dict[str, Any]:
         """Return the preset's settings, with a prior where pixels were taken away."""
         settings = super().preset_settings(preset)
@@ -115,7 +122,13 @@ class Compose(Task):
         # Without noise there is nothing to overfit, and no pixel need be held out,
         # which is what stopping rules do where there is a "mask".
         name = "known" if problem.sigma == 0 else "mask"
-        return replace(problem, observed={"picture": picture, name: known})
+        # Beside what is fitted, so that a tile gets its part of each.
+        masks = {
+            f"known{place}": task.known[np.newaxis].astype("float32")
+            for place, task in enumerate(self.chain)
+            if task.known is not None
+        }
+        return replace(problem, observed={"picture": picture, name: known, **masks})
 
     def restored_shape(self, observed_shape: tuple[int, ...]) -> tuple[int, int, int]:
         """Return the shape before the first degradation."""
@@ -124,10 +137,11 @@ class Compose(Task):
     def initial_picture(self, observed: dict[str, np.ndarray]) -> np.ndarray:
         """Return the rough restorations of all tasks, the last one first."""
         picture = observed["picture"]
-        for task in reversed(self.chain):
-            seen, known = {"picture": picture}, task.known
-            if known is not None:
-                seen["mask"] = known[np.newaxis].astype("float32")
+        for place, task in reversed(list(enumerate(self.chain))):
+            seen = {"picture": picture}
+            if task.known is not None:
+                own = task.known[np.newaxis].astype("float32")
+                seen["mask"] = observed.get(f"known{place}", own)
             picture = task.initial_picture(seen)
         return picture
 

@@ -133,6 +133,7 @@ class DeJPEG(Task):
     """
 
     declaration = DECLARATION
+    grid = 2 * BLOCK  # of blocks whose colours were halved
     chains = False  # what the file tells is of the last damage only
 
     def __init__(

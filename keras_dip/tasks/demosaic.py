@@ -1,5 +1,6 @@
 """Demosaicing: A keeps one colour per pixel, and the prior fills in the other two."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from keras_dip.tasks.base import (
     Task,
     thin_skip,
 )
+from keras_dip.tiles import Window
 
 _FAST: dict[str, Any] = {
     "network_options": thin_skip(32, 8),
@@ -68,6 +70,7 @@ class Demosaic(Task):
     """
 
     declaration = DECLARATION
+    grid = 2
     shows_noise = False  # neighbours have other colours
 
     def __init__(self, pattern: str = "RGGB") -> None:
@@ -103,6 +106,11 @@ class Demosaic(Task):
             sigma=sigma if sigma >= LEAST_NOISE else 0.0,
             operator=lambda x: x * observed["sites"],
         )
+
+    def crop(self, problem: Problem, window: Window) -> Problem:
+        """Return a part of a problem, with the operator of its own sites."""
+        part = super().crop(problem, window)
+        return replace(part, operator=lambda x: x * part.observed["sites"])
 
     def restored_shape(self, observed_shape: tuple[int, ...]) -> tuple[int, int, int]:
         """Return the observed size with three channels."""

@@ -75,6 +75,7 @@ class FeatureInversion(Task):
     """
 
     declaration = DECLARATION
+    grid = None
     chains = False
 
     def __init__(self, model: Any, layer: str, *, preprocess: Any = None) -> None:

@@ -70,6 +70,7 @@ class Operator(Task):
     """
 
     declaration = DECLARATION
+    grid = None
 
     def __init__(
         self,

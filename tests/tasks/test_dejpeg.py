@@ -15,7 +15,7 @@ from keras_dip import DeepImagePrior, DeJPEG, models
 from keras_dip.images import JpegCoding
 from keras_dip.ops.jpeg import coefficients, standard_tables
 from keras_dip.ops.jpeg import picture as picture_of
-from keras_dip.settings import resolve, suited
+from keras_dip.settings import jittered, resolve
 from keras_dip.tasks.dejpeg import PULL
 
 array = keras.ops.convert_to_numpy
@@ -234,6 +234,6 @@ def test_the_noise_on_z_goes_with_the_steps_of_the_file(picture, quality, jitter
     task = DeJPEG(quality)
     problem = task.use_quantisation(task.prepare(picture(16, 16, 3)))
     fast, paper = (resolve(task, preset) for preset in ("fast", "paper"))
-    assert suited(fast, problem).jitter == pytest.approx(jitter, abs=1e-3)
+    assert jittered(fast, problem).jitter == pytest.approx(jitter, abs=1e-3)
     # Where the tables are not used, the preset's own.
-    assert suited(paper, task.prepare(picture(16, 16, 3))).jitter == paper.jitter
+    assert jittered(paper, task.prepare(picture(16, 16, 3))).jitter == paper.jitter

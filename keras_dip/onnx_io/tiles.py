@@ -1,0 +1,167 @@
+"""The graphs of a picture's tiles as one graph, or as a table and a file for each.
+
+Each tile's picture is weighed, padded to the width of the picture and added to its row;
+rows are weighed, padded to its height and added. onnxruntime computes them one after
+the other, so that the whole needs little more memory than one tile and the picture.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from keras_dip.errors import ExportError
+from keras_dip.images import atomic_write
+from keras_dip.onnx_io.regenerate import picture_of_tile
+from keras_dip.onnx_io.table import OUTPUT, picture_of, tile_file
+from keras_dip.onnx_io.verify import TOLERANCE
+from keras_dip.tiles import Tiling
+
+
+def joined(models: Sequence[Any], tiling: Tiling, opset: int) -> Any:
+    """Return one ONNX model of those of all tiles.
+
+    Args:
+        models: of the tiles in their order, each with an input `z` that has a default
+            and an output `image` [1, h, w, C]. They are emptied on the way.
+        tiling: where the tiles are.
+        opset: version of the operators.
+    """
+    import onnx
+    from onnx import TensorProto, compose, helper
+
+    graph = onnx.GraphProto(name="tiles")
+    rows, columns = tiling.weights()
+    across = len(tiling.lefts)
+    for number, model in enumerate(models):
+        row, column = divmod(number, across)
+        prefix = f"tile{number}/"
+        tile = compose.add_prefix(model, prefix, inplace=True).graph
+        channels = tile.output[0].type.tensor_type.shape.dim[-1].dim_value
+        for kind in ("node", "initializer", "input", "value_info"):
+            getattr(graph, kind).extend(getattr(tile, kind))
+        strip = _Sum(graph, f"row{row}", axis=2, length=tiling.shape[1])
+        strip.add(f"{prefix}image", columns[column], tiling.lefts, column)
+        if column == across - 1:
+            whole = _Sum(graph, "whole", axis=1, length=tiling.shape[0])
+            whole.add(strip.name(column), rows[row], tiling.tops, row)
+        model.Clear()
+    _constant(graph, "low", np.zeros((), "float32"))
+    _constant(graph, "high", np.ones((), "float32"))
+    last = _Sum(graph, "whole", axis=1, length=tiling.shape[0]).name(
+        len(tiling.tops) - 1
+    )
+    graph.node.append(helper.make_node("Clip", [last, "low", "high"], ["image"]))
+    shape = (1, *tiling.shape, channels)
+    graph.output.append(
+        helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)
+    )
+    return helper.make_model(
+        graph,
+        opset_imports=[helper.make_opsetid("", opset)],
+        producer_name="keras_dip",
+        ir_version=8,
+    )
+
+
+class _Sum:
+    """Adds arrays that lie side by side on an axis, each weighed and padded."""
+
+    def __init__(self, graph: Any, title: str, axis: int, length: int) -> None:
+        self.graph, self.title, self.axis, self.length = graph, title, axis, length
+
+    def name(self, index: int) -> str:
+        """Return the name of the sum of the first arrays, up to one."""
+        return f"{self.title}/sum{index}"
+
+    def add(
+        self, array: str, weights: np.ndarray, starts: Sequence[int], index: int
+    ) -> None:
+        """Add the array of an index, which begins at its start."""
+        from onnx import helper
+
+        own = f"{self.title}/{index}"
+        shape = [1, 1, 1, 1]
+        shape[self.axis] = len(weights)
+        _constant(self.graph, f"{own}/weights", weights.reshape(shape))
+        pads = np.zeros((2, 4), "int64")
+        pads[0, self.axis] = starts[index]
+        pads[1, self.axis] = self.length - starts[index] - len(weights)
+        _constant(self.graph, f"{own}/pads", pads.ravel())
+        weighed, padded = f"{own}/weighed", f"{own}/padded"
+        first = index == 0
+        nodes = [
+            ("Mul", [array, f"{own}/weights"], weighed),
+            ("Pad", [weighed, f"{own}/pads"], self.name(0) if first else padded),
+        ]
+        if not first:
+            nodes.append(("Add", [self.name(index - 1), padded], self.name(index)))
+        for kind, inputs, output in nodes:
+            self.graph.node.append(helper.make_node(kind, inputs, [output]))
+
+
+def _constant(graph: Any, name: str, value: np.ndarray) -> None:
+    from onnx import numpy_helper
+
+    graph.initializer.append(numpy_helper.from_array(value, name))
+
+
+def add_metadata(model: Any, metadata: Mapping[str, str]) -> None:
+    """Store texts in an ONNX model."""
+    for key, text in metadata.items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, text
+
+
+def write_table(
+    path: Path,
+    models: Sequence[Any],
+    tiling: Tiling,
+    image: np.ndarray,
+    metadata: Mapping[str, str],
+    opset: int,
+) -> None:
+    """Write tiles and table, the table last, after comparing the picture.
+
+    Raises:
+        ExportError: if they do not give the picture `image` [1, H, W, C].
+        ImageError: if they cannot be written.
+    """
+    path.with_suffix(".tiles").mkdir(exist_ok=True)
+    for number, model in enumerate(models):
+        content = model.SerializeToString()
+        atomic_write(tile_file(path, number), partial(_write, content))
+    difference = float(
+        np.abs(picture_of(path, tiling, picture_of_tile) - image[0]).max()
+    )
+    if not difference <= TOLERANCE:
+        raise ExportError(
+            f"Expected the ONNX files to give the picture within {TOLERANCE:.4g}. "
+            f"Received: a largest difference of {difference:.4g}"
+        )
+    table = _table(tiling, opset)
+    add_metadata(table, metadata)
+    atomic_write(path, lambda file: file.write(table.SerializeToString()))
+
+
+def _write(content: bytes, file: BinaryIO) -> None:
+    file.write(content)
+
+
+def _table(tiling: Tiling, opset: int) -> Any:
+    """Return the model of a table: a constant."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    windows = [(w.top, w.left, w.height, w.width) for w in tiling.windows]
+    value = numpy_helper.from_array(np.asarray(windows, "int64"), "windows")
+    node = helper.make_node("Identity", ["windows"], [OUTPUT])
+    output = helper.make_tensor_value_info(OUTPUT, TensorProto.INT64, (len(windows), 4))
+    graph = helper.make_graph([node], "table", [], [output], [value])
+    return helper.make_model(
+        graph,
+        opset_imports=[helper.make_opsetid("", opset)],
+        producer_name="keras_dip",
+        ir_version=8,
+    )
