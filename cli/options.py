@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -52,6 +53,27 @@ class Numbers(click.ParamType[tuple[float, ...]]):
         if not all(map(math.isfinite, numbers)):
             self.fail(f"Expected numbers, as in 15,30. Received: {value!r}.")
         return numbers
+
+
+class Size(click.ParamType[int]):
+    """Bytes, with K, M, G or T for powers of 1024."""
+
+    name = "SIZE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Return the number of bytes."""
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT]?)i?B?", value, re.IGNORECASE)
+        size = 0
+        if found is not None:
+            power = " KMGT".index(found[2].upper() or " ")
+            size = int(float(found[1]) * 1024**power)
+        if size < 1:
+            self.fail(f"Expected a size, as in 4G or 500M. Received: {value!r}.")
+        return size
 
 
 def verb_options() -> list[click.Parameter]:
@@ -138,11 +160,36 @@ def stop_options() -> list[click.Parameter]:
             help="Where chance starts; another seed gives a slightly other picture.",
         ),
         device_option(),
+        *_tile_options(),
         click.Option(
             ["--dtype-policy"],
             type=click.Choice(["auto", "float32", "mixed_bfloat16"]),
             help="Arithmetic of the fit: 'auto' takes bfloat16 where the machine has "
             "units for it. [default: as the preset says]",
+        ),
+    ]
+
+
+def _tile_options() -> list[click.Parameter]:
+    """Return the options for pictures that are too large to be fitted at once."""
+    return [
+        click.Option(
+            ["--tile"],
+            type=click.IntRange(min=0),
+            metavar="PIXELS",
+            help="Fit the picture in overlapping tiles of this side, 128 or more; 0: "
+            "never. [default: only where the memory does not suffice]",
+        ),
+        click.Option(
+            ["--tile-overlap"],
+            type=click.IntRange(min=0),
+            metavar="PIXELS",
+            help="How much neighbouring tiles share, at least. [default: 64]",
+        ),
+        click.Option(
+            ["--max-memory"],
+            type=Size(),
+            help="Memory that may be used, as in 4G or 500M. [default: what is free]",
         ),
     ]
 

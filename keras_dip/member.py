@@ -154,7 +154,9 @@ class Member:
         """Build network, z and train step."""
         self.plan = plan
         settings = plan.settings
-        self.network = fitted(_network(plan, problem, seeds.network), settings.optimize)
+        self.network = fitted(
+            network_of(plan, problem, seeds.network), settings.optimize
+        )
         if plan.start is not None:
             begin_with(self.network, plan.start, seeds.member)
         self.latent = _latent(plan, problem, self.network, seeds.latent)
@@ -387,7 +389,7 @@ class Member:
         return "callback", f"A callback stopped the fit after {self.steps} steps."
 
 
-def _network(plan: Plan, problem: tasks.Problem, seed: int) -> keras.Model:
+def network_of(plan: Plan, problem: tasks.Problem, seed: int) -> keras.Model:
     """Build the network of the settings, or the user's, or copy the user's."""
     if isinstance(plan.network, keras.Model):
         return copy_for(plan.network, problem.shape)

@@ -21,8 +21,9 @@ import numpy as np
 from keras import ops
 
 import keras_dip
-from keras_dip import arguments, models, tasks, tiled
+from keras_dip import arguments, memory, models, tasks, tiled
 from keras_dip.checkpoint import Checkpoint, Saver
+from keras_dip.errors import FitError
 from keras_dip.fitting import Candidate
 from keras_dip.history import joined
 from keras_dip.images import PictureType, as_picture
@@ -34,6 +35,7 @@ from keras_dip.member import (
     Member,
     Plan,
     finisher,
+    network_of,
     seeds_of,
     to_picture,
 )
@@ -49,6 +51,9 @@ from keras_dip.tiles import OVERLAP, Tiling, Window
 from keras_dip.traces import traces_in_force
 from keras_dip.uncertainty import calibrated_deviation
 from keras_dip.warm_start import Weights, weights_of
+
+PROBE = 256
+"""Side of the picture whose network shows what a pixel costs, where that matters."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,6 +246,7 @@ class DeepImagePrior:
         Raises:
             ValueError: if the picture, the mask, the reference or the warm start is
                 unusable.
+            FitError: if the memory does not suffice.
         """
         self.restoration = None
         start = None if warm_start is None else weights_of(warm_start)
@@ -356,10 +362,36 @@ class DeepImagePrior:
         return problem
 
     def _tile_side(self, plan: Plan, problem: tasks.Problem) -> int | None:
-        """Return the largest side that is fitted at once; None for any."""
+        """Return the largest side that is fitted at once; None for any.
+
+        Raises:
+            FitError: if the memory suffices neither for the whole nor for tiles.
+        """
         if self.tile is not None:
             return self.tile or None
-        return None
+        shape = problem.shape
+        limit = self.max_memory or memory.available()
+        if memory.estimate(shape, memory.MOST_OUTPUTS) <= limit:
+            return None
+        probe = replace(problem, shape=(PROBE, PROBE, shape[2]))
+        outputs = memory.outputs_per_pixel(network_of(plan, probe, 0))
+        needed = memory.estimate(shape, outputs)
+        if needed <= limit:
+            return None
+        side = memory.largest_tile(shape, outputs, limit)
+        if side is not None and plan.task.grid is not None:
+            return side
+        raise FitError(
+            f"Expected {memory.in_words(needed)} of memory for {shape[1]}x{shape[0]} "
+            f"pixels. Received: {memory.in_words(limit)}, "
+            + (
+                "and a task that cannot be cut into tiles"
+                if plan.task.grid is None
+                else "too little for tiles as well"
+            )
+            + ". A larger max_memory (--max-memory), or tile=0 (--tile 0), tries it "
+            "all the same."
+        )
 
     def _identity(self, plan: Plan) -> dict[str, Any]:
         """Return what decides the picture that a fit ends with, beside what it sees."""

@@ -1,0 +1,81 @@
+"""How much memory a fit needs, and how much there is.
+
+A step keeps the outputs of all layers for the gradient, so that their number decides;
+what each costs was measured (docs/accuracy.md, "Memory").
+"""
+
+import contextlib
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from keras_dip.models.fused import all_layers
+from keras_dip.tiles import LEAST_SIDE
+
+PROCESS = 760 * 2**20
+"""Bytes of a process with TensorFlow and a traced step, before any large picture."""
+
+PER_OUTPUT = 6.0
+"""Bytes for each output of a layer: it, what the gradient needs of it, and copies."""
+
+PER_VALUE = 28
+"""Bytes for each value of the whole picture: the file's, floats, z, the result."""
+
+MOST_OUTPUTS = 3500.0
+"""Numbers per pixel that no network of ours exceeds: for a quick look."""
+
+_LIMIT, _USED = (
+    Path("/sys/fs/cgroup", name) for name in ("memory.max", "memory.current")
+)
+
+
+def outputs_per_pixel(network: Any) -> float:
+    """Return how many numbers all layers give for each pixel of the picture."""
+    count = 0
+    for layer in all_layers(network):
+        output = layer.output
+        tensors = output if isinstance(output, (list, tuple)) else [output]
+        count += sum(math.prod(tensor.shape[1:]) for tensor in tensors)
+    height, width, _ = network.output_shape[1:]
+    return count / (height * width)
+
+
+def estimate(
+    shape: Sequence[int], outputs: float, tile: Sequence[int] | None = None
+) -> int:
+    """Return the peak of the whole process in bytes.
+
+    Args:
+        shape: (height, width, channels) of the restored picture.
+        outputs: numbers per pixel, of `outputs_per_pixel`.
+        tile: (height, width) of what is fitted at once, if not all is.
+    """
+    pixels = math.prod((tile or shape)[:2])
+    return int(PROCESS + PER_VALUE * math.prod(shape) + PER_OUTPUT * outputs * pixels)
+
+
+def largest_tile(shape: Sequence[int], outputs: float, limit: int) -> int | None:
+    """Return the side of the largest tile for which `limit` bytes suffice, or None."""
+    left = limit - estimate(shape, outputs, (0, 0))
+    side = math.isqrt(max(int(left / (PER_OUTPUT * outputs)), 0))
+    # Networks halve the picture several times: other sides cost a margin.
+    side -= side % 64
+    return side if side >= LEAST_SIDE else None
+
+
+def available() -> int:
+    """Return the bytes that this process may have in all, what it has included."""
+    own = psutil.Process().memory_info().rss
+    free = psutil.virtual_memory().available
+    with contextlib.suppress(OSError, ValueError):  # no such container, or "max"
+        # A container may be allowed less than the machine has.
+        free = min(free, int(_LIMIT.read_text()) - int(_USED.read_text()))
+    return int(own + max(free, 0))
+
+
+def in_words(size: float) -> str:
+    """Return bytes as people read them, "1.3 GB"."""
+    return f"{size / 2**30:.1f} GB"

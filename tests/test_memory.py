@@ -1,0 +1,93 @@
+"""What a fit needs of memory: estimated before it, and heeded."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from keras_dip import DeepImagePrior, Operator, Reconstruct, memory
+from keras_dip.errors import FitError
+
+PEAK = """
+import sys, numpy as np
+from pathlib import Path
+from keras_dip import DeepImagePrior, memory
+side, preset = int(sys.argv[1]), sys.argv[2]
+picture = np.random.default_rng(0).random((side, side, 3), "float32")
+prior = DeepImagePrior("denoise", preset=preset, steps=2, stop="none")
+prior.fit(picture)
+network = prior._traces._model.network
+outputs = memory.outputs_per_pixel(network)
+status = dict(
+    line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines()
+)
+print(int(status["VmHWM"].split()[0]) * 1024, memory.estimate(picture.shape, outputs))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
+@pytest.mark.parametrize(
+    ("side", "preset"),
+    [(128, "fast"), pytest.param(512, "fast", marks=pytest.mark.quality)],
+)
+def test_the_estimate_is_within_a_quarter_of_the_peak(side, preset):
+    result = subprocess.run(
+        [sys.executable, "-c", PEAK, str(side), preset],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    peak, estimate = map(int, result.stdout.split())
+    assert 0.75 * peak < estimate < 1.25 * peak
+
+
+def test_outputs_are_counted_per_pixel(tiny_network):
+    # hidden, norm and activation have 6 channels each, z has 2, the picture 3.
+    assert memory.outputs_per_pixel(tiny_network(10, 12)) == 6 * 3 + 2 + 3
+
+
+def test_a_tile_as_large_as_the_memory_allows():
+    shape, outputs = (4000, 6000, 3), 268
+    side = memory.largest_tile(shape, outputs, 4 * 2**30)
+    assert side % 64 == 0
+    assert memory.estimate(shape, outputs, (side, side)) <= 4 * 2**30
+    larger = (side + 64, side + 64)
+    assert memory.estimate(shape, outputs, larger) > 4 * 2**30
+    assert memory.largest_tile(shape, outputs, memory.PROCESS) is None
+
+
+def test_there_is_memory():
+    assert memory.PROCESS / 4 < memory.available() < 2**50
+
+
+@pytest.fixture
+def scarce(monkeypatch):
+    """Let a process weigh nothing, so that small pictures can be too large."""
+    monkeypatch.setattr(memory, "PROCESS", 0)
+    picture = np.random.default_rng(0).random((200, 200, 3), "float32")
+    outputs = 3  # of the network "pixels"
+    least = memory.estimate(picture.shape, outputs, (128, 128))
+    return picture, least
+
+
+def prior(task, limit, **options):
+    options = {"network": "pixels", "stop": "none", **options}
+    return DeepImagePrior(task, steps=1, max_memory=limit, **options)
+
+
+def test_tiles_are_taken_where_the_memory_needs_them(scarce):
+    picture, least = scarce
+    assert prior(Reconstruct(), 2 * least).fit(picture).tiles is None
+    restoration = prior(Reconstruct(), least + 50_000, tile_overlap=32).fit(picture)
+    assert restoration.settings["tiles"]["side"] == [128, 128]
+
+
+def test_too_little_memory_says_what_helps(scarce):
+    picture, least = scarce
+    with pytest.raises(FitError, match=r"too little for tiles.*--max-memory"):
+        prior(Reconstruct(), least - 1000).fit(picture)
+    task = Operator(lambda x: x)
+    with pytest.raises(FitError, match="cannot be cut into tiles"):
+        prior(task, least + 50_000).fit(picture)
+    assert prior(task, least + 50_000, tile=0).fit(picture).tiles is None
