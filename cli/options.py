@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
 
 from keras_dip import models
+from keras_dip.cli import files
 from keras_dip.cli.messages import Messages
+from keras_dip.cli.values import Numbers, Size
 from keras_dip.settings import DEFAULT as DEFAULT_PRESET
 from keras_dip.tasks import Declaration, Option
 
@@ -33,47 +34,6 @@ FILES_READ = ("mask", "picture")
 METAVAR_FILE = (*FILES_READ, "degradation", "model")
 """Those that are files of any kind."""
 FILE = click.Path()
-
-
-class Numbers(click.ParamType[tuple[float, ...]]):
-    """Finite numbers with commas between them."""
-
-    name = "A,B"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, ...]:
-        """Return the numbers."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            numbers = tuple(float(part) for part in value.split(","))
-        except ValueError:
-            numbers = (math.nan,)
-        if not all(map(math.isfinite, numbers)):
-            self.fail(f"Expected numbers, as in 15,30. Received: {value!r}.")
-        return numbers
-
-
-class Size(click.ParamType[int]):
-    """Bytes, with K, M, G or T for powers of 1024."""
-
-    name = "SIZE"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        """Return the number of bytes."""
-        if isinstance(value, int):
-            return value
-        found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT]?)i?B?", value, re.IGNORECASE)
-        size = 0
-        if found is not None:
-            power = " KMGT".index(found[2].upper() or " ")
-            size = int(float(found[1]) * 1024**power)
-        if size < 1:
-            self.fail(f"Expected a size, as in 4G or 500M. Received: {value!r}.")
-        return size
 
 
 def verb_options() -> list[click.Parameter]:
@@ -112,8 +72,8 @@ def output_option() -> click.Option:
         type=PICTURE,
         required=True,
         metavar="OUT",
-        help="Picture to write: .png, .jpg, .tif, .webp or .bmp; '-' writes PNG to "
-        "standard output.",
+        help="Picture to write: .png, .jpg, .tif, .webp, .avif, .bmp, .ppm, .pgm, .npy "
+        "or .npz; '-' writes to standard output, PNG unless --format says otherwise.",
     )
 
 
@@ -218,6 +178,8 @@ def fit_options(presets: Iterable[str]) -> list[click.Parameter]:
     """Return the options that every task has beside its own."""
     return [
         output_option(),
+        *files.read_options(),
+        *files.write_options(),
         *_more_outputs(),
         preset_option(presets),
         *stop_options(),

@@ -39,6 +39,11 @@ class Request:
     snapshots: str | None = None  # a folder
     reference: str | None = None
     force: bool = False
+    page: int | None = None
+    data_range: tuple[float, float] | None = None
+    depth: str | None = None
+    format: str | None = None
+    strip: bool = False
 
     @property
     def inputs(self) -> list[str]:
@@ -106,7 +111,9 @@ def check_outputs(request: Request) -> None:
     from keras_dip import images
 
     inputs, force = request.inputs, request.force
-    images.check_output(request.output, inputs=inputs, force=force)
+    images.check_output(
+        request.output, inputs=inputs, force=force, format=request.format
+    )
     for path, suffix in ((request.onnx, ".onnx"), (request.keras, ".keras")):
         if path:
             images.check_output(path, inputs=inputs, force=force, suffixes=(suffix,))
@@ -123,7 +130,13 @@ def check_sizes(request: Request, info: ImageInfo, shape: Sequence[int]) -> None
 
     inputs, force = request.inputs, request.force
     images.check_output(
-        request.output, inputs=inputs, force=force, info=info, shape=shape
+        request.output,
+        inputs=inputs,
+        force=force,
+        info=info,
+        shape=shape,
+        format=request.format,
     )
     if request.uncertainty:
-        check_uncertainty(request.uncertainty, inputs=inputs, force=force, shape=shape)
+        size = shape[:2]
+        check_uncertainty(request.uncertainty, inputs=inputs, force=force, shape=size)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from keras_dip.cli import FAILED, INTERRUPTED, options
+from keras_dip.cli import FAILED, INTERRUPTED, files, options
 from keras_dip.cli.checkpoints import forget, remember, remembered
 from keras_dip.cli.degradation_file import read_degradations
 from keras_dip.cli.messages import Messages
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 def make_command(declaration: Declaration, verb: str) -> click.Command:
     """Make the command of a task from what it declares."""
     own_names = {option.name for option in declaration.options}
-    files = {field.name for field in dataclasses.fields(Request)} - {
+    own_fields = {field.name for field in dataclasses.fields(Request)} - {
         "declaration",
         "task_options",
         "settings",
@@ -45,7 +45,7 @@ def make_command(declaration: Declaration, verb: str) -> click.Command:
         request = Request(
             declaration,
             task_options={name: values.pop(name) for name in own_names},
-            **{name: values.pop(name) for name in files},
+            **{name: values.pop(name) for name in own_fields},
             settings=values,
         )
         return restore(request, messages)
@@ -60,8 +60,8 @@ def make_command(declaration: Declaration, verb: str) -> click.Command:
             *options.fit_options(declaration.presets),
         ],
         help=f"{declaration.summary}\n\nIN is the picture to restore: PNG, JPEG, TIFF, "
-        "WebP or BMP; '-' reads it from standard input. Ctrl-C ends early and "
-        "still writes the best picture so far.",
+        "WebP, AVIF, BMP, PNM, .npy or .npz; '-' reads it from standard input. Ctrl-C "
+        "ends early and still writes the best picture so far.",
         short_help=declaration.summary,
     )
 
@@ -76,13 +76,15 @@ def restore(request: Request, messages: Messages) -> int:
 
     check_usage(request)
     check_outputs(request)
-    floats, info = images.read(request.source)
+    floats, info = images.read(
+        request.source, page=request.page, data_range=request.data_range
+    )
     task = make_task(
         request.declaration.name,
         _task_arguments(request, floats.shape, info, messages),
     ).informed_by(info)
     # The integers of the file, so that the fit knows the picture's depth.
-    picture = quantise(floats, info.dtype)
+    picture = floats if info.dtype == "float32" else quantise(floats, info.dtype)
     if task.takes_alpha and info.alpha is not None:
         picture = np.dstack([picture, info.alpha])
         # The holes get filled: the output has nothing transparent any more.
@@ -91,7 +93,8 @@ def restore(request: Request, messages: Messages) -> int:
     restored_shape = task.restored_shape((*floats.shape[:2], channels))
     if channels == 1 and restored_shape[2] == 3:
         info = _in_colour(info)
-    check_sizes(request, info, restored_shape[:2])
+    info = files.adapted(info, request.depth, request.strip)
+    check_sizes(request, info, restored_shape)
     reference = images.read(request.reference)[0] if request.reference else None
     snapshots = COUNT if request.snapshots else None
     with remembered(request):
@@ -109,12 +112,15 @@ def restore(request: Request, messages: Messages) -> int:
             messages=messages,
         )
     restoration = outcome.restoration
+    if not request.strip:
+        info = dataclasses.replace(info, note=files.note_of(restoration.settings))
     images.write(
         restoration.image,
         request.output,
         info=info,
         inputs=request.inputs,
         force=request.force,
+        format=request.format,
     )
     if outcome.error is not None:
         messages.note(f"wrote {_name(request.output)}, the best picture so far")

@@ -25,7 +25,7 @@ def check_uncertainty(
         ImageError: With the reason.
     """
     from keras_dip import images
-    from keras_dip.images.output import SUFFIXES
+    from keras_dip.images.formats import SUFFIXES
 
     suffixes = (NUMBERS, *SUFFIXES)
     size = None if is_numbers(path) else shape

@@ -19,8 +19,8 @@ from keras_dip import images, metrics
 from keras_dip.degradations import Degradation, crop, degrade, resized
 from keras_dip.errors import ImageError
 from keras_dip.images.convert import quantise, to_unit
+from keras_dip.images.formats import SUFFIXES
 from keras_dip.images.info import Array, Depth, Floats
-from keras_dip.images.output import SUFFIXES
 
 CLEAN, MASK = "_GT", "_mask"
 

@@ -117,24 +117,27 @@ class Restoration:
     def save(self, path: str | Path, *, force: bool = False) -> None:
         """Write the picture to a file, in the format of its suffix.
 
-        16-bit grey pictures are written with 16 bits, all others with 8.
+        16-bit pictures are written with 16 bits where the format has them, all others
+        with 8; `image` has the numbers themselves.
 
         Raises:
             ImageError: if the file exists and `force` is False, or cannot be written,
-                or the picture has neither 1 nor 3 channels.
+                or the format cannot hold so many channels.
         """
         from keras_dip import images
         from keras_dip.errors import ImageError
+        from keras_dip.images.formats import FORMATS
+        from keras_dip.images.output import format_of
 
         images.check_output(path, force=force)
-        if self.image.ndim == 3 and self.image.shape[2] not in (1, 3):
+        if self.image.ndim == 3 and self.image.shape[2] in (2, 4):
             raise ImageError(
-                "Expected a picture of 1 or 3 channels for a picture file; numpy.save "
-                f"keeps others. Received: shape {self.image.shape}."
+                "Expected a picture without alpha for a picture file; numpy.save keeps "
+                f"any. Received: shape {self.image.shape}."
             )
-        is_grey = self.image.ndim == 2 or self.image.shape[2] == 1
-        deep = is_grey and self.source.picture_dtype == "uint16"
-        info = images.ImageInfo(mode="I;16", dtype="uint16") if deep else None
+        deep = self.source.picture_dtype == "uint16"
+        deep &= "uint16" in FORMATS[format_of(path)].depths
+        info = images.ImageInfo(mode="", dtype="uint16" if deep else "uint8")
         images.write(self.image, path, info=info, force=force)
 
     def export(

@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from keras_dip.cli import options
+from keras_dip.cli import files, options
 
 if TYPE_CHECKING:
     from keras_dip.images import ImageInfo
 
 
 @options.with_params(
-    [options.output_option(), options.force_option(), *options.verb_options()]
+    [
+        options.output_option(),
+        *files.write_options(),
+        options.force_option(),
+        *options.verb_options(),
+    ]
 )
 @click.command("regenerate", short_help="Give the picture of an ONNX file again.")
 @click.argument("file", metavar="FILE.onnx", type=options.FILE)
@@ -26,7 +31,15 @@ if TYPE_CHECKING:
     help="The picture that was restored: its transparency, colour profile, EXIF data "
     "and depth go into OUT as well.",
 )
-def command(file: str, like: str | None, output: str, force: bool) -> None:
+def command(
+    file: str,
+    like: str | None,
+    output: str,
+    depth: str | None,
+    format: str | None,
+    strip: bool,
+    force: bool,
+) -> None:
     """Write the restored picture again from FILE.onnx, in a second or two.
 
     The file holds the fitted network; no fit and no TensorFlow is needed.
@@ -35,14 +48,16 @@ def command(file: str, like: str | None, output: str, force: bool) -> None:
     from keras_dip.onnx_io.regenerate import info, regenerate
 
     inputs = [file, like] if like else [file]
-    images.check_output(output, inputs=inputs, force=force)
+    where: Any = {"inputs": inputs, "force": force, "format": format}
+    images.check_output(output, **where)
     fields = info(file)
-    carried = _carried(fields, like)
-    images.check_output(
-        output, inputs=inputs, force=force, info=carried, shape=fields["shape"][:2]
-    )
-    picture = regenerate(file)
-    images.write(picture, output, info=carried, inputs=inputs, force=force)
+    carried = files.adapted(_carried(fields, like), depth, strip)
+    if not strip:
+        note = files.note_of(fields["settings"])
+        carried = dataclasses.replace(carried, note=note)
+    shape = fields["shape"]
+    images.check_output(output, info=carried, shape=[*shape, 1][:3], **where)
+    images.write(regenerate(file), output, info=carried, **where)
 
 
 def _carried(fields: dict[str, Any], like: str | None) -> ImageInfo:

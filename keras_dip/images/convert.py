@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from keras_dip.errors import ImageError
-from keras_dip.images.info import Array, Depth, Floats
+from keras_dip.images.info import Array, Depth, Floats, Range
 from keras_dip.images.jpeg import JpegCoding, coding_of
 
 _GREY_MODES = frozenset({"1", "L", "LA", "La"})
@@ -89,14 +89,51 @@ def to_unit(array: Array) -> Floats:
     return floats
 
 
+def range_of(pixels: Array, given: Range | None, name: str) -> Range | None:
+    """Return the numbers that are black and white; None for 0 and 1.
+
+    Args:
+        pixels: Numbers of any type.
+        given: What the user says they are, or None.
+        name: Whose they are, for messages.
+
+    Raises:
+        ImageError: If not all numbers are finite, or lie in what was given.
+    """
+    if not np.isfinite(pixels).all():
+        raise ImageError(
+            f"Expected finite values. Received: {name}, with NaN or infinite values."
+        )
+    low, high = float(pixels.min()), float(pixels.max())
+    if given is not None:
+        if low < given[0] or high > given[1]:
+            raise ImageError(
+                f"Expected values from {given[0]:g} to {given[1]:g}. "
+                f"Received: {name}, with {low:.7g} to {high:.7g}."
+            )
+        return given
+    if low >= 0 and high <= 1:
+        return None
+    return (low, high) if high > low else (min(low, 0.0), max(high, 1.0))
+
+
 def as_mask(picture: Array) -> Array:
     """Return where HxWxC values are above one half; channels that agree become one."""
     known: Array = picture > 0.5
     return known[..., :1] if (known == known[..., :1]).all() else known
 
 
-def quantise(array: Array, dtype: Depth) -> Array:
-    """Clip floats to [0, 1] and round them to the nearest integer of `dtype`."""
+def quantise(array: Array, dtype: Depth, data_range: Range | None = None) -> Array:
+    """Clip floats to [0, 1] and round them to the nearest integer of `dtype`.
+
+    Of "float32" they become the numbers of the range instead, where there is one.
+    """
+    if dtype == "float32":
+        values: Array = np.clip(array, 0, 1).astype("float32")
+        if data_range is None:
+            return values
+        low, high = data_range
+        return (values.astype("float64") * (high - low) + low).astype("float32")
     highest = np.iinfo(dtype).max
     # float16 cannot hold 65535: every width but float64 is computed in float32.
     wide = array.astype(np.result_type(array.dtype, np.float32))

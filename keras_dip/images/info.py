@@ -12,7 +12,8 @@ from keras_dip.images.jpeg import JpegCoding
 
 Array: TypeAlias = npt.NDArray[Any]
 Floats: TypeAlias = npt.NDArray[np.float32]
-Depth: TypeAlias = Literal["uint8", "uint16"]
+Depth: TypeAlias = Literal["uint8", "uint16", "float32"]
+Range: TypeAlias = tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,13 +21,19 @@ class ImageInfo:
     """The properties of a picture file that travel from the input to the output.
 
     Attributes:
-        mode: Pillow's name for the pixels of the file, such as "RGB" or "I;16".
-        dtype: Depth of the file, "uint8" or "uint16".
+        mode: Pillow's name for the pixels of the file, such as "RGB" or "I;16"; of what
+            Pillow has no name for, type and channels, such as "uint16x3".
+        dtype: Depth of the file: "uint8", "uint16" or "float32".
         alpha: Transparency, HxW in the file's dtype, turned upright; or None.
         icc_profile: Colour profile, or None.
         exif: EXIF block without orientation and storage tags, or None.
-        format: Pillow's name for the file format, or None.
+        format: Name of the file format in capital letters, or None.
         jpeg: How a JPEG file was coded, or None.
+        data_range: The numbers of a float file that stand for black and white; None
+            for 0 and 1.
+        dpi: Horizontal and vertical pixels per inch, or None.
+        xmp: XMP packet, or None.
+        note: How the picture was made, to be written into the file as its software.
     """
 
     mode: str
@@ -36,3 +43,7 @@ class ImageInfo:
     exif: bytes | None = None
     format: str | None = None
     jpeg: JpegCoding | None = None
+    data_range: Range | None = None
+    dpi: tuple[float, float] | None = None
+    xmp: bytes | None = None
+    note: str | None = None

@@ -17,21 +17,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from keras_dip.errors import ImageError
+from keras_dip.images.formats import BY_SUFFIX, FORMATS, SUFFIXES, check_format
 from keras_dip.images.info import ImageInfo
-
-_FORMATS = {
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".webp": "WEBP",
-    ".bmp": "BMP",
-}
-SUFFIXES = tuple(_FORMATS)
-_WITH_ALPHA = frozenset({"PNG", "TIFF", "WEBP"})
-_WITH_16_BITS = frozenset({"PNG", "TIFF"})
-_LONGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}  # JPEG: that of libjpeg
 
 
 def check_output(
@@ -42,6 +29,7 @@ def check_output(
     suffixes: Sequence[str] = SUFFIXES,
     info: ImageInfo | None = None,
     shape: Sequence[int] | None = None,
+    format: str | None = None,
 ) -> None:
     """Refuse an output that could not, or must not, be written; before any work.
 
@@ -51,24 +39,29 @@ def check_output(
         force: Allow an existing file to be replaced.
         suffixes: The suffixes that can be written.
         info: Properties that a picture file will have to hold.
-        shape: Height and width of the picture that it will have to hold.
+        shape: Height, width and channels (3 if left out) of the picture that it will
+            have to hold.
+        format: One of `formats.FORMATS`, whatever the suffix; None for the suffix's.
 
     Raises:
         ImageError: With the reason.
     """
     if os.fspath(destination) != "-":
         path = Path(destination)
-        if path.suffix.lower() not in suffixes:
+        if format is None and path.suffix.lower() not in suffixes:
             raise _refusal(f"a name ending in {', '.join(suffixes)}", path)
         for other in inputs:
             if _same_file(path, other):
                 raise _refusal("an output that is not an input", path)
         _check_place(path, force)
+    if info is None and shape is None:
+        return
+    name = format or format_of(destination)
     if info is not None:
-        deep = info.dtype == "uint16"
-        check_format(format_of(destination), info.alpha is not None, deep)
+        channels = shape[2] if shape is not None and len(shape) > 2 else 3
+        check_format(name, info.dtype, channels, info.alpha is not None)
     if shape is not None:
-        _check_size(format_of(destination), *shape)
+        _check_size(name, *shape[:2])
 
 
 def atomic_write(
@@ -112,28 +105,14 @@ def atomic_write(
 
 
 def format_of(destination: str | os.PathLike[str]) -> str:
-    """Return Pillow's name of the format that a checked destination gets."""
+    """Return the name of the format that a checked destination gets."""
     if os.fspath(destination) == "-":
         return "PNG"
-    return _FORMATS[Path(destination).suffix.lower()]
-
-
-def check_format(format: str, has_alpha: bool, deep: bool) -> None:
-    """Refuse a format that cannot hold alpha, or 16 bits, where there are such."""
-    if has_alpha and format not in _WITH_ALPHA:
-        raise ImageError(
-            "Expected .png, .tif or .webp for a picture with transparency. "
-            f"Received: {format}, which cannot hold it."
-        )
-    if deep and format not in _WITH_16_BITS:
-        raise ImageError(
-            "Expected .png or .tif for a 16-bit picture. "
-            f"Received: {format}, which cannot hold it."
-        )
+    return BY_SUFFIX[Path(destination).suffix.lower()]
 
 
 def _check_size(format: str, height: int, width: int) -> None:
-    longest = _LONGEST_SIDE.get(format)
+    longest = FORMATS[format].longest_side
     if longest is not None and max(height, width) > longest:
         raise ImageError(
             f"Expected .png or .tif for a picture of {width}x{height} pixels. "

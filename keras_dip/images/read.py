@@ -1,51 +1,97 @@
 """Picture files to float arrays in [0, 1], and everything else they say.
 
-Colours and depth that Pillow would cut silently are refused, never reduced.
+Pillow reads what it reads without loss; `deep` and `arrays` the rest.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import stat
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, features
 
 from keras_dip.errors import ImageError
-from keras_dip.images.convert import as_mask, split_alpha, to_unit, upright
-from keras_dip.images.info import Floats, ImageInfo
+from keras_dip.images import arrays, deep
+from keras_dip.images.convert import (
+    as_mask,
+    range_of,
+    split_alpha,
+    to_unit,
+    upright,
+)
+from keras_dip.images.info import Array, Depth, Floats, ImageInfo, Range
 from keras_dip.images.jpeg import coding_of
+from keras_dip.images.limits import most_pixels, too_many
 
-_FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
+_FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "PPM", "AVIF", "HEIF")
+READABLE = "PNG, JPEG, TIFF, WebP, BMP, PNM, .npy, .npz" + (
+    ", AVIF" if features.check("avif") else ""
+)
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+T = TypeVar("T")
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 _ORIENTATION = 274
-_BITS_PER_SAMPLE = 258
-_PHOTOMETRIC = 262
+_XMP = 700
 # How a TIFF lays out its pixels is told in the same table as who made it. These tags
 # describe the file that was read, and would corrupt the next one.
 _LAYOUT_TAGS = frozenset(
     {*range(254, 267), 273, *range(277, 282), 284, *range(288, 294), 301, 317}
-    | {*range(320, 348), *range(512, 533), 34675}
+    | {*range(320, 348), *range(512, 533), _XMP, 34675}
 )
 
 
-def read(source: str | os.PathLike[str]) -> tuple[Floats, ImageInfo]:
+def read(
+    source: str | os.PathLike[str],
+    *,
+    page: int | None = None,
+    data_range: Range | None = None,
+) -> tuple[Floats, ImageInfo]:
     """Read a picture file.
 
     Args:
         source: Path, or "-" for the bytes of standard input.
+        page: Which picture of several in the file, counted from 1; None refuses those.
+        data_range: The numbers that are black and white in a file of floats or of
+            integers of another kind than 8 or 16 bits without sign. None for 0 and 1
+            where all lie there, else for the least and the largest.
 
     Returns:
-        A float32 array in [0, 1], HxW (grey) or HxWx3 (colour), turned upright, and
-        the properties of the file, among them its alpha.
+        A float32 array in [0, 1], HxW (grey) or HxWxC (colour, or other bands), turned
+        upright, and the properties of the file, among them its alpha.
 
     Raises:
         ImageError: If it cannot be read, or not without losing something.
     """
-    image = _decode(source)
+    data, name = _contents(source), _name(source)
+    if not data:
+        raise ImageError(f"Expected a picture file. Received: {name}, which is empty.")
+    found = _guarded(lambda: _decode_deep(data, name, page), name)
+    if found is None:
+        image = _guarded(lambda: _decode(data, name, page), name)
+        return _from_pillow(image)
+    pixels, alpha = found.pixels, found.alpha
+    values, dtype, limits = _scaled(pixels, data_range, name)
+    channels = "" if pixels.ndim == 2 else f"x{pixels.shape[2]}"
+    info = ImageInfo(
+        mode=f"{pixels.dtype.name}{channels}",
+        dtype=dtype,
+        alpha=None if alpha is None else alpha.astype(dtype),
+        format=found.format,
+        data_range=limits,
+        **found.more,
+    )
+    return values, info
+
+
+def _from_pillow(image: Image.Image) -> tuple[Floats, ImageInfo]:
+    """Return the array and the properties of an image that Pillow decoded."""
     turned = upright(image)
     pixels, alpha = split_alpha(turned)
     # Pillow turns CMYK into RGB, which a CMYK profile no longer describes.
@@ -58,10 +104,29 @@ def read(source: str | os.PathLike[str]) -> tuple[Floats, ImageInfo]:
         # Turning removes the orientation; a TIFF keeps its tags in the file's image.
         exif=_exif(image if image.format == "TIFF" else turned),
         # Telephones write JPEG files with a second, hidden picture: Pillow's "MPO".
-        format="JPEG" if image.format == "MPO" else image.format,
+        format={"MPO": "JPEG", "PPM": "PNM"}.get(image.format or "", image.format),
         jpeg=coding_of(image),
+        dpi=_dpi(image),
+        xmp=_xmp(image),
     )
     return to_unit(pixels), info
+
+
+def _scaled(
+    pixels: Array, given: Range | None, name: str
+) -> tuple[Floats, Depth, Range | None]:
+    """Return numbers of any type in [0, 1], the depth to write, and their range."""
+    if pixels.dtype == np.bool_:
+        return to_unit(pixels), "uint8", None
+    if pixels.dtype in (np.uint8, np.uint16) and given is None:
+        deep_enough: Depth = "uint8" if pixels.dtype == np.uint8 else "uint16"
+        return to_unit(pixels), deep_enough, None
+    limits = range_of(pixels, given, name)
+    if limits is None:
+        return pixels.astype("float32"), "float32", None
+    low, high = limits
+    values = (pixels.astype("float64") - low) / (high - low)
+    return values.clip(0, 1).astype("float32"), "float32", limits
 
 
 def read_mask(source: str | os.PathLike[str], *, alpha: bool = False) -> Floats:
@@ -98,7 +163,18 @@ def _name(source: str | os.PathLike[str]) -> str:
 def _contents(source: str | os.PathLike[str]) -> bytes:
     path = os.fspath(source)
     try:
-        return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        if path == "-":
+            return sys.stdin.buffer.read()
+        mode = os.stat(path).st_mode
+        # A pipe that nobody writes to would be waited for without end.
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise ImageError(
+                f"Expected an ordinary file (or - for standard input). "
+                f"Received: {_name(source)}, a pipe or device."
+            )
+        return Path(path).read_bytes()
+    except ImageError:
+        raise
     except FileNotFoundError:
         reason = "which does not exist"
     except OSError as error:
@@ -111,71 +187,111 @@ def _contents(source: str | os.PathLike[str]) -> bytes:
     ) from None
 
 
-def _decode(source: str | os.PathLike[str]) -> Image.Image:
-    """Return the image of a file with its pixels loaded, or say what is wrong."""
-    data, name = _contents(source), _name(source)
-    if not data:
-        raise ImageError(f"Expected a picture file. Received: {name}, which is empty.")
+def _decode_deep(data: bytes, name: str, page: int | None) -> deep.Deep | None:
+    """Decode what Pillow would cut or refuse; None for everything else."""
+    if data.startswith((arrays.NPY, arrays.ZIP)):
+        return deep.split(arrays.decode(data, name), False, "NPY")
+    if deep.is_deep_png(data):
+        decoded = deep.decode_png(data, name)
+        told = _metadata(data)
+        pixels, alpha = decoded.pixels, decoded.alpha
+        turn = deep.TURNS.get(told.pop("orientation"), lambda array: array)
+        pixels, alpha = turn(pixels), None if alpha is None else turn(alpha)
+        return deep.Deep(pixels, alpha, "PNG", **told)
+    if deep.is_pnm(data):
+        return deep.decode_pnm(data, name)
+    if data[:4] in _TIFF:
+        try:
+            found = deep.decode_tiff(data, name, page)
+        except ImageError:
+            raise
+        except Exception:  # Pillow has the words for what is damaged
+            return None
+        if found is not None and found.format == "TIFF":
+            found.more.setdefault("exif", _metadata(data).get("exif"))
+        return found
+    return None
+
+
+def _metadata(data: bytes) -> dict[str, Any]:
+    """Return what goes with the pixels, as Pillow reads it without decoding them."""
+    try:
+        with Image.open(io.BytesIO(data), formats=_known_formats()) as image:
+            try:
+                orientation = image.getexif().get(_ORIENTATION, 1)
+            except Exception:
+                orientation = 1
+            return {
+                "orientation": orientation,
+                "icc_profile": image.info.get("icc_profile") or None,
+                "exif": _exif(image),
+                "dpi": _dpi(image),
+                "xmp": _xmp(image),
+            }
+    except (*_BOMBS, UnidentifiedImageError, OSError, SyntaxError, ValueError):
+        return {"orientation": 1}
+
+
+def _known_formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(format for format in _FORMATS if format in Image.OPEN)
+
+
+def _guarded(decode: Callable[[], T], name: str) -> T:
+    """Run a decoder; whatever it meets is told in one line."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
-            image = Image.open(io.BytesIO(data), formats=_FORMATS)
-            _refuse_frames(image, name)
-            _refuse_lossy_depth(image, data, name)
-            image.load()
+            return decode()
         except ImageError:
             raise
         except _BOMBS as error:
-            raise ImageError(
-                f"Expected a picture of at most {Image.MAX_IMAGE_PIXELS} pixels "
-                "(PIL.Image.MAX_IMAGE_PIXELS). "
-                f"Received: {name}, which may be a decompression bomb."
-            ) from error
+            raise too_many(name) from error
         except UnidentifiedImageError as error:
             raise ImageError(
-                f"Expected a PNG, JPEG, TIFF, WebP or BMP picture. Received: {name}, "
+                f"Expected a picture ({READABLE}). Received: {name}, "
                 "which is not a picture, or damaged."
             ) from error
         except Exception as error:
-            # Pillow's decoders meet damaged bytes with errors of many kinds.
+            # Decoders meet damaged bytes with errors of many kinds.
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise ImageError(
                 f"Expected a complete picture file. Received: {name}, which is "
-                f"truncated or damaged ({error})."
+                f"truncated or damaged ({reason})."
             ) from error
+
+
+def _decode(data: bytes, name: str, page: int | None) -> Image.Image:
+    """Return Pillow's image of a file with its pixels loaded."""
+    image = Image.open(io.BytesIO(data), formats=_known_formats())
+    frames = getattr(image, "n_frames", 1)
+    index = 0
+    if image.format != "MPO":
+        index = deep.chosen_page(frames, page, name)
+    if image.width * image.height > most_pixels():
+        raise too_many(name)
+    if index:
+        image.seek(index)
+    image.load()
     return image
 
 
-def _refuse_frames(image: Image.Image, name: str) -> None:
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1 and image.format != "MPO":
-        raise ImageError(
-            f"Expected one picture. Received: {name}, which holds {frames} "
-            "(animated, or several pages)."
-        )
+def _dpi(image: Image.Image) -> tuple[float, float] | None:
+    """Return pixels per inch, across and down, if the file says so sensibly."""
+    try:
+        x, y = (float(value) for value in image.info["dpi"])
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
+    return (x, y) if 0 < x < 1e6 and 0 < y < 1e6 else None
 
 
-def _refuse_lossy_depth(image: Image.Image, data: bytes, name: str) -> None:
-    """Refuse deep pixels that Pillow would cut to 8 bits, or scale wrongly."""
-    problem = None
-    if image.format == "PNG":
-        # The header of a PNG: depth in byte 24, colour type in byte 25 (0 is grey).
-        if data[24] == 16 and data[25] != 0:
-            problem = "16 bits with colour or transparency"
-    elif image.format == "TIFF":
-        tags = image.getexif()
-        bits = tags.get(_BITS_PER_SAMPLE, 1)
-        bits = bits if isinstance(bits, tuple) else (bits,)
-        if max(bits) > 8 and set(bits) != {16}:
-            problem = f"{max(bits)} bits"
-        elif max(bits) == 16 and len(bits) > 1:
-            problem = "16 bits with colour or transparency"
-        elif max(bits) == 16 and tags.get(_PHOTOMETRIC) == 0:
-            problem = "16 bits with white stored as zero"
-    if problem is not None:
-        raise ImageError(
-            "Expected 8 bits per channel, or 16-bit grey. "
-            f"Received: {name}, which has {problem}."
-        )
+def _xmp(image: Image.Image) -> bytes | None:
+    packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
+    if image.format == "TIFF":
+        packet = image.getexif().get(_XMP) or packet
+    if isinstance(packet, str):
+        packet = packet.encode()
+    return packet if isinstance(packet, bytes) and packet else None
 
 
 def _exif(image: Image.Image) -> bytes | None:

@@ -12,24 +12,23 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from keras_dip.errors import ImageError
+from keras_dip.images import arrays, deep
 from keras_dip.images.convert import quantise
+from keras_dip.images.formats import FORMATS, check_format
 from keras_dip.images.info import Array, ImageInfo
-from keras_dip.images.output import (
-    atomic_write,
-    check_format,
-    check_output,
-    format_of,
-)
+from keras_dip.images.output import atomic_write, check_output, format_of
 
-# The settings that lose nothing, or for JPEG little.
+# The settings that lose nothing, or for JPEG and AVIF little.
 _SETTINGS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"lossless": True, "exact": True},
+    "AVIF": {"quality": 95, "subsampling": "4:4:4"},
 }
 _DEFAULT = ImageInfo(mode="RGB")
+_SOFTWARE, _XMP = 305, 700
 
 
 def write(
@@ -39,64 +38,86 @@ def write(
     info: ImageInfo | None = None,
     inputs: Iterable[str | os.PathLike[str]] = (),
     force: bool = False,
+    format: str | None = None,
 ) -> None:
-    """Write a picture file; the format follows from the suffix.
+    """Write a picture file.
 
     Args:
-        array: Floats, HxW or HxWxC with 1 (grey), 2 (grey, alpha), 3 (colour) or 4
-            (colour, alpha) channels; clipped to [0, 1], then rounded.
-        destination: Path, or "-" for a PNG on standard output.
-        info: Depth, alpha, colour profile and EXIF to carry, as `read` gave them.
+        array: Floats, HxW or HxWxC with 1 (grey), 2 (grey, alpha), 3 (colour), 4
+            (colour, alpha) or more channels; clipped to [0, 1], then brought to the
+            depth and the range of `info`.
+        destination: Path, or "-" for standard output.
+        info: Depth, alpha, colour profile and all else to carry, as `read` gave it.
         inputs: Files that must not be overwritten, even with `force`.
         force: Replace an existing file.
+        format: One of `formats.FORMATS`; None for that of the suffix.
 
     Raises:
         ImageError: If it cannot be written, or not without losing alpha or depth.
     """
     info = info or _DEFAULT
-    check_output(destination, inputs=inputs, force=force, info=info)
-    format = format_of(destination)
-    image = _image(np.asarray(array), info, format)
-    settings = {**_SETTINGS.get(format, {}), **_carried(info, format)}
-    data = io.BytesIO()
+    check_output(destination, inputs=inputs, force=force, info=info, format=format)
+    name = format or format_of(destination)
+    array = np.asarray(array)
+    _check_array(array)
+    pixels, has_alpha = _with_alpha(array, info)
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    check_format(name, info.dtype, channels - has_alpha, has_alpha)
     try:
-        image.save(data, format, **settings)
+        data = _encoded(pixels, has_alpha, info, name)
     except (OSError, ValueError) as error:
         raise ImageError(
-            f"Expected a picture that {format} can hold. Received: one of "
-            f"{image.width}x{image.height} pixels ({error})."
+            f"Expected a picture that {name} can hold. Received: one of "
+            f"{pixels.shape[1]}x{pixels.shape[0]} pixels ({error})."
         ) from error
-    atomic_write(destination, lambda file: file.write(data.getbuffer()))
+    atomic_write(destination, lambda file: file.write(data))
 
 
-def _image(array: Array, info: ImageInfo, format: str) -> Image.Image:
-    """Build the image of the integers, with the alpha of the array or of the input."""
-    _check_array(array)
+def _encoded(pixels: Array, has_alpha: bool, info: ImageInfo, name: str) -> bytes:
+    """Return the bytes of a file: by Pillow what it can hold, else by others."""
+    colours = (1 if pixels.ndim == 2 else pixels.shape[2]) - has_alpha
+    if name in ("NPY", "NPZ"):
+        return arrays.encode(pixels, name)
+    if name == "PNM":
+        _warn_of_lost(info, name)
+        return deep.encode_pnm(pixels)
+    by_pillow = colours in (1, 3) and (
+        pixels.dtype == np.uint8 or (pixels.dtype == np.uint16 and pixels.ndim == 2)
+    )
+    if by_pillow:
+        buffer = io.BytesIO()
+        settings = {**_SETTINGS.get(name, {}), **_carried(info, name)}
+        Image.fromarray(pixels).save(buffer, name, **settings)
+        return buffer.getvalue()
+    if name == "PNG":
+        return deep.encode_png(pixels, info)
+    return deep.encode_tiff(pixels, has_alpha, info)
+
+
+def _with_alpha(array: Array, info: ImageInfo) -> tuple[Array, bool]:
+    """Return the pixels of the file's depth, with the array's alpha or the input's."""
     array = array[..., None] if array.ndim == 2 else array
-    channels = quantise(array, info.dtype)
-    colours = 3 if channels.shape[2] > 2 else 1
-    own_alpha = channels.shape[2] > colours
-    deep = info.dtype == "uint16"
-    has_alpha = own_alpha or info.alpha is not None
-    check_format(format, has_alpha, deep)
-    if deep and (has_alpha or colours == 3):
-        raise ImageError(
-            "Expected a grey picture without transparency for 16 bits. "
-            f"Received: shape {array.shape}{' with alpha' if has_alpha else ''}."
-        )
-    if info.alpha is not None and not own_alpha:
+    count = array.shape[2]
+    # Bands are told from a picture with alpha by how the file named them.
+    own = count in (2, 4) and not info.mode.endswith(f"x{count}")
+    channels = quantise(array, info.dtype, info.data_range)
+    if own:
+        # Transparency has no range but its own.
+        channels[..., -1] = quantise(array[..., -1], info.dtype)
+    elif info.alpha is not None:
         alpha = _fitted_alpha(info.alpha, channels.shape[:2])
         channels = np.concatenate([channels, alpha[..., None]], axis=-1)
-    return Image.fromarray(channels[..., 0] if channels.shape[2] == 1 else channels)
+    has_alpha = own or info.alpha is not None
+    return channels[..., 0] if channels.shape[2] == 1 else channels, has_alpha
 
 
 def _check_array(array: Array) -> None:
     if array.dtype.kind != "f":
         raise ImageError(f"Expected floats in [0, 1]. Received: dtype {array.dtype}.")
-    if array.ndim not in (2, 3) or (array.ndim == 3 and not 1 <= array.shape[2] <= 4):
+    if array.ndim not in (2, 3):
         raise ImageError(
-            "Expected a picture of shape (height, width) or (height, width, channels) "
-            f"with 1 to 4 channels. Received: shape {array.shape}."
+            "Expected a picture of shape (height, width) or (height, width, channels). "
+            f"Received: shape {array.shape}."
         )
     if array.size == 0:
         raise ImageError(
@@ -116,16 +137,55 @@ def _fitted_alpha(alpha: Array, shape: tuple[int, ...]) -> Array:
             f"Expected a picture of the size of its alpha, {alpha.shape}, or a "
             f"multiple of it. Received: {shape}."
         )
-    enlarged = Image.fromarray(alpha).resize(shape[::-1], Image.Resampling.LANCZOS)
-    return np.asarray(enlarged)
+    if alpha.dtype == np.uint8:
+        small = Image.fromarray(alpha)
+        return np.asarray(small.resize(shape[::-1], Image.Resampling.LANCZOS))
+    floats = Image.fromarray(alpha.astype("float32"))
+    large = np.asarray(floats.resize(shape[::-1], Image.Resampling.LANCZOS))
+    if alpha.dtype.kind == "f":
+        return large.clip(alpha.min(), alpha.max()).astype(alpha.dtype)
+    return np.rint(large.clip(0, np.iinfo(alpha.dtype).max)).astype(alpha.dtype)
 
 
-def _carried(info: ImageInfo, format: str) -> dict[str, bytes]:
-    carried = {"icc_profile": info.icc_profile, "exif": info.exif}
-    present = {name: block for name, block in carried.items() if block}
-    if present and format == "BMP":
+def _carried(info: ImageInfo, name: str) -> dict[str, Any]:
+    """Return Pillow's arguments for the metadata that the format can hold."""
+    _warn_of_lost(info, name)
+    can = FORMATS[name].carries
+    carried: dict[str, Any] = {}
+    if info.icc_profile and "icc_profile" in can:
+        carried["icc_profile"] = info.icc_profile
+    if info.dpi and "dpi" in can:
+        carried["dpi"] = info.dpi
+    exif = Image.Exif()
+    if info.exif and "exif" in can:
+        exif.load(info.exif)
+    if name == "PNG":
+        texts = PngImagePlugin.PngInfo()
+        if info.xmp:
+            texts.add_itxt("XML:com.adobe.xmp", info.xmp.decode("utf-8", "replace"))
+        if info.note:
+            texts.add_text("Software", info.note)
+        carried["pnginfo"] = texts
+    elif info.note and "note" in can:
+        exif[_SOFTWARE] = info.note
+    if info.xmp and name == "TIFF":
+        exif[_XMP] = info.xmp
+    elif info.xmp and name in ("JPEG", "WEBP", "AVIF"):
+        carried["xmp"] = info.xmp
+    if len(exif):
+        carried["exif"] = exif.tobytes()
+    return carried
+
+
+def _warn_of_lost(info: ImageInfo, name: str) -> None:
+    """Say what the input's file held and this format cannot."""
+    words = {"icc_profile": "colour profile", "exif": "EXIF", "xmp": "XMP"}
+    lost = [
+        word
+        for key, word in words.items()
+        if getattr(info, key) and key not in FORMATS[name].carries
+    ]
+    if lost:
         warnings.warn(
-            f"BMP cannot hold {' or '.join(present)}: left out.", stacklevel=3
+            f"{name} cannot hold {' or '.join(lost)}: left out.", stacklevel=4
         )
-        return {}
-    return present

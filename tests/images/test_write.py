@@ -135,14 +135,13 @@ def test_formats_without_alpha(tmp_path, suffix):
 
 @pytest.mark.parametrize("suffix", [".jpg", ".webp", ".bmp"])
 def test_formats_without_16_bits(tmp_path, suffix):
-    with pytest.raises(ImageError, match=r"Expected \.png or \.tif for a 16-bit"):
+    with pytest.raises(ImageError, match=r"Expected \.png, \.tif.* for a 16-bit"):
         write(np.zeros((4, 4)), tmp_path / f"out{suffix}", info=DEEP)
 
 
-@pytest.mark.parametrize("channels", [2, 3, 4])
-def test_16_bits_are_for_grey(tmp_path, channels):
-    with pytest.raises(ImageError, match="grey picture without transparency"):
-        write(np.zeros((4, 4, channels)), tmp_path / "out.png", info=DEEP)
+def test_16_bit_grey_with_alpha_needs_another_format(tmp_path):
+    with pytest.raises(ImageError, match=r"Expected \.tif.*16-bit.*transparency"):
+        write(np.zeros((4, 4, 2)), tmp_path / "out.png", info=DEEP)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
@@ -173,7 +172,7 @@ def test_tags_of_a_tiff_do_not_spoil_a_larger_picture(
 
 def test_bmp_says_what_it_cannot_hold(tmp_path, tags):
     info = ImageInfo(mode="RGB", exif=tags, icc_profile=b"profile")
-    with pytest.warns(UserWarning, match="BMP cannot hold icc_profile or exif"):
+    with pytest.warns(UserWarning, match="BMP cannot hold colour profile or EXIF"):
         write(np.zeros((4, 4)), tmp_path / "out.bmp", info=info)
     assert (tmp_path / "out.bmp").exists()
 
@@ -194,8 +193,8 @@ def test_standard_output_is_png(levels, monkeypatch):
         (np.zeros((4, 4), bool), "Received: dtype bool"),
         (np.zeros(4), r"Received: shape \(4,\)"),
         (np.zeros((1, 4, 4, 3)), r"Received: shape \(1, 4, 4, 3\)"),
-        (np.zeros((4, 4, 5)), "1 to 4 channels"),
-        (np.zeros((4, 4, 0)), "1 to 4 channels"),
+        (np.zeros((4, 4, 5)), "picture of 5 channels"),
+        (np.zeros((4, 4, 0)), "at least one pixel"),
         (np.zeros((0, 4)), "at least one pixel"),
         (np.full((4, 4), np.nan), "NaN"),
         (np.full((4, 4), -np.inf), "infinite"),
