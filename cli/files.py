@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+import keras_dip
 from keras_dip.cli.values import Numbers
 
 if TYPE_CHECKING:
@@ -78,11 +79,9 @@ def adapted(info: ImageInfo, depth: str | None, strip: bool) -> ImageInfo:
 
 def note_of(settings: dict[str, Any]) -> str:
     """Return what a file says about how its picture was made."""
-    version = settings["versions"]["keras_dip"]
-    return (
-        f"keras_dip {version}: {settings['task']}, preset {settings['preset']}, "
-        f"seed {settings['seed']}"
-    )
+    told = [str(settings.get("task", ""))]
+    told += [f"{key} {settings[key]}" for key in ("preset", "seed") if key in settings]
+    return f"keras_dip {keras_dip.__version__}: {', '.join(filter(None, told))}"
 
 
 def _range(

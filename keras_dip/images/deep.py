@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import struct
 import warnings
 import zlib
@@ -15,8 +16,12 @@ from keras_dip.errors import ImageError
 from keras_dip.images.info import Array, ImageInfo
 from keras_dip.images.limits import check_pixels
 
+# What it has to say of damaged files comes back as an error of ours.
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+
 _ICC, _XMP, _ORIENTATION = 34675, 700, 274
 _DESCRIPTION, _SOFTWARE, _RESOLUTION = 270, 305, {282, 283, 296}
+MOST_PAGES = 10_000
 _PNM = (b"P5", b"P6", b"P7", b"PF", b"Pf")
 TURNS: dict[int, Any] = {
     2: np.fliplr,
@@ -84,9 +89,8 @@ def decode_tiff(data: bytes, name: str, page: int | None) -> Deep | None:
     import tifffile
 
     with tifffile.TiffFile(io.BytesIO(data)) as file:
-        pages = [p for p in file.pages if not getattr(p, "is_reduced", False)]
-        number = chosen_page(len(pages), page, name)
-        found: Any = pages[number]
+        pages = pages_of(file)
+        found: Any = pages[chosen_page(len(pages), page, name)]
         if _pillow_reads(found):
             return None
         height, width = found.imagelength, found.imagewidth
@@ -123,6 +127,19 @@ def decode_tiff(data: bytes, name: str, page: int | None) -> Deep | None:
             xmp=tags[_XMP].value if _XMP in tags else None,
             dpi=_dpi(found),
         )
+
+
+def pages_of(file: Any) -> list[Any]:
+    """Return the pages of a TIFF but for previews; damaged ones can form a circle."""
+    pages: list[Any] = []
+    seen: set[int] = set()
+    for found in file.pages:
+        if found.offset in seen or len(seen) == MOST_PAGES:
+            raise ValueError("pages without end")
+        seen.add(found.offset)
+        if not getattr(found, "is_reduced", False):
+            pages.append(found)
+    return pages
 
 
 def chosen_page(count: int, page: int | None, name: str) -> int:

@@ -76,18 +76,48 @@ def decode(texts: Mapping[str, str]) -> dict[str, Any]:
         raise KerasDipError(
             f"Expected complete metadata. Received: none for {sorted(missing)}."
         )
-    return {
+    fields = {
         name: texts[PREFIX + name] if name in _TEXTS else _from_json(name, texts)
         for name in sorted(FIELDS)
-        if PREFIX + name in texts
     }
+    if not _is_sound(fields):
+        raise KerasDipError(
+            "Expected metadata of a restoration. Received: fields of other kinds."
+        )
+    return fields
+
+
+def _is_sound(fields: Mapping[str, Any]) -> bool:
+    """Tell whether all fields are of the kinds that they have to be."""
+
+    def is_number(value: Any) -> bool:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+    settings, shape, latent = (fields[name] for name in ("settings", "shape", "latent"))
+    whole = [fields[n] for n in ("seed", "steps", "best_step", "weights", "opset")]
+    return (
+        isinstance(shape, list)
+        and len(shape) in (2, 3)
+        and all(type(side) is int and side > 0 for side in shape)
+        and all(type(value) is int for value in whole)
+        and isinstance(latent, dict)
+        and {"kind", "contains_picture"} <= set(latent)
+        and isinstance(fields["versions"], dict)
+        and isinstance(settings, dict)
+        and isinstance(settings.get("task_options") or {}, dict)
+        and all(
+            is_number(settings.get(name) or 0)
+            for name in ("members", "noise_sigma", "blend")
+        )
+        and isinstance(settings.get("stop", ""), str)
+    )
 
 
 def _from_json(name: str, texts: Mapping[str, str]) -> Any:
     text = texts[PREFIX + name]
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise KerasDipError(
             f"Expected JSON in {PREFIX}{name}. Received: {text[:40]!r}."
         ) from error

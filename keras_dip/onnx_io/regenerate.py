@@ -6,13 +6,17 @@ of it. Feeding another z shows what the fitted network makes of that.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from keras_dip.errors import KerasDipError
+from keras_dip.images.limits import check_pixels
 from keras_dip.onnx_io import table
 from keras_dip.onnx_io.metadata import decode
 
@@ -102,7 +106,10 @@ def _open(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
     try:
         fields = decode(session.get_modelmeta().custom_metadata_map)
     except KerasDipError as error:
-        raise KerasDipError(f"{os.fspath(path)}: {error}") from error
+        raise KerasDipError(f"{os.fspath(path)!r}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise _unusable(path, "has damaged metadata", error) from error
+    _check_size(session, fields, path)
     if _outputs(session) not in ([OUTPUT], [table.OUTPUT]) or session.get_inputs():
         raise KerasDipError(
             f"Expected a file whose only output is {OUTPUT!r} and which needs no input."
@@ -111,21 +118,47 @@ def _open(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
     return session, fields
 
 
+def _check_size(
+    session: Any, fields: dict[str, Any], path: str | os.PathLike[str]
+) -> None:
+    """Refuse a picture of another size than the metadata says, or a huge one."""
+    height, width, *channels = fields["shape"]
+    check_pixels(height, width, repr(os.fspath(path)))
+    whole = [1, height, width, channels[0] if channels else 1]
+    made = list(session.get_outputs()[0].shape)
+    if _outputs(session) == [OUTPUT] and made != whole:
+        raise KerasDipError(
+            f"Expected a file that makes a picture of shape {whole}, as it says. "
+            f"Received: {os.fspath(path)!r}, which makes {made}."
+        )
+
+
 def open_session(path: str | os.PathLike[str]) -> Any:
     """Return an onnxruntime session of a file on the CPU.
+
+    It gets the bytes and no path, so that nothing but this file can be read: one that
+    keeps its weights elsewhere is refused.
 
     Raises:
         KerasDipError: If it is damaged, or not ONNX.
     """
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise OSError("not an ordinary file")
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise _unusable(path, "cannot be read", error) from error
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     # An input that has a default is what we want; onnxruntime would warn about it.
     options.log_severity_level = 4
     try:
-        return onnxruntime.InferenceSession(
-            os.fspath(path), options, providers=["CPUExecutionProvider"]
-        )
+        # It prints what it thinks of damaged files, where a picture may be going.
+        with contextlib.redirect_stdout(io.StringIO()):
+            return onnxruntime.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"]
+            )
     except Exception as error:
         # onnxruntime has one exception class for each way a file can be bad.
         raise _unusable(path, "is not ONNX, or damaged", error) from error
@@ -153,7 +186,7 @@ def _z_type(session: Any) -> tuple[list[int], str]:
 def _unusable(
     path: str | os.PathLike[str], problem: str, error: Exception
 ) -> KerasDipError:
-    first_line = str(error).partition("\n")[0]
+    first_line = ascii(str(error).partition("\n")[0][:200])[1:-1]
     return KerasDipError(
         "Expected an ONNX file written by keras_dip. "
         f"Received: {os.fspath(path)!r}, which {problem} ({first_line})."

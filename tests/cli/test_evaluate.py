@@ -107,13 +107,13 @@ def test_a_picture_that_fails_does_not_stop_the_others(cli, prior, pairs, folder
     ran = cli("evaluate", "set", "-o", "t.csv")
 
     assert ran.code == 1
-    assert ran.err.count("keras-dip: a_dark: Expected a PNG") == 1
+    assert ran.err.count("keras-dip: a_dark: Expected a picture") == 1
     failed, good, mean = ran.out.decode().splitlines()[1:]
-    assert "failed: Expected a PNG" in failed and "13.98" not in failed
+    assert "failed: Expected a picture" in failed and "13.98" not in failed
     assert "13.98" in good and "13.98" in mean
     with open(folder / "t.csv", newline="") as file:
         table = list(csv.DictReader(file))
-    assert table[0]["psnr"] == "" and table[0]["error"].startswith("Expected a PNG")
+    assert table[0]["psnr"] == "" and table[0]["error"].startswith("Expected a picture")
 
 
 def test_all_may_fail(cli, prior, pairs):

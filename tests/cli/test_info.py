@@ -1,5 +1,7 @@
 import json
 
+import numpy as np
+
 
 def test_a_person_reads_what_matters(cli, tiny_onnx):
     settings = {"preset": "paper", "task_options": {"factor": 4, "kernel": None}}
@@ -39,7 +41,8 @@ def test_it_says_when_z_contains_the_picture(cli, tiny_onnx):
 
 def test_grey_and_other_channel_counts(cli, tiny_onnx):
     for shape, kind in [([4, 15], "grey"), ([4, 15, 1], "grey"), ([2, 5, 6], "6 ch")]:
-        tiny_onnx(shape=shape)
+        codes = np.zeros((1, *shape, 1)[:4], "uint8")
+        tiny_onnx(codes, shape=shape)
         assert f"pixels, {kind}" in cli("info", "tiny.onnx").out.decode()
 
 

@@ -1,16 +1,18 @@
 """Files that lie, and things that are no files."""
 
 import io
+import itertools
 import os
 import struct
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from keras_dip.errors import ImageError
-from keras_dip.images import atomic_write, check_output, read
+from keras_dip.images import atomic_write, check_output, deep, read
 from keras_dip.images.limits import VARIABLE
 
 
@@ -78,6 +80,12 @@ def test_the_limit_can_be_set(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, "many")
     with pytest.raises(ImageError, match="Expected a number of pixels"):
         read(tmp_path / "a.npy")
+
+
+def test_pages_in_a_circle():
+    circle = itertools.repeat(SimpleNamespace(offset=8))
+    with pytest.raises(ValueError, match="pages without end"):
+        deep.pages_of(SimpleNamespace(pages=circle))
 
 
 def zipped(**files):

@@ -15,7 +15,7 @@ from keras_dip.latents import make_latent
 from keras_dip.metrics import psnr
 from keras_dip.models.fused import write_statistics
 from keras_dip.models.skip import build_skip
-from keras_dip.onnx_io.export import export
+from keras_dip.onnx_io.export import Graph, export
 from keras_dip.onnx_io.metadata import FIELDS, PREFIX
 from keras_dip.onnx_io.regenerate import info, regenerate
 
@@ -259,12 +259,12 @@ def test_a_fit_in_mixed_precision(scene, tmp_path):
 
 
 def ready(network):
-    """Return what `export` takes for a network: itself, z, and their picture."""
+    """Return what `export` takes for a network: it with z, and their picture."""
     size = network.input_shape[1:3]
     latent = make_latent("noise", size, network.input_shape[-1], seed=1)
     write_statistics(network, latent.values)
     image = network(latent.values, training=False)
-    return network, latent, lambda x: x, np.clip(image, 0, 1)
+    return [Graph(network, latent, lambda x: x)], np.clip(image, 0, 1)
 
 
 @pytest.mark.parametrize(
@@ -281,8 +281,8 @@ def ready(network):
 )
 def test_networks_of_every_option(tmp_path, option):
     options = {**SMALL["network_options"], **option}
-    network, latent, finish, image = ready(build_skip(ODD, input_channels=4, **options))
-    export(tmp_path / "a.onnx", network, latent, finish, image, {"note": "from a test"})
+    graphs, image = ready(build_skip(ODD, input_channels=4, **options))
+    export(tmp_path / "a.onnx", graphs, image, {"note": "from a test"})
     np.testing.assert_allclose(run(tmp_path / "a.onnx"), image, rtol=0, atol=1e-5)
     entries = onnx.load(tmp_path / "a.onnx").metadata_props
     assert [(entry.key, entry.value) for entry in entries] == [("note", "from a test")]
