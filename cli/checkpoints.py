@@ -81,12 +81,16 @@ def recall(folder: str) -> Request:
 
 @contextlib.contextmanager
 def remembered(request: Request) -> Iterator[None]:
-    """Remember a request during its fit; forget it if that ends without progress."""
+    """Remember a request during its fit; forget it if that ends without progress.
+
+    One that an earlier run remembered stays.
+    """
+    is_new = request.checkpoint and not Path(request.checkpoint, FILE).exists()
     remember(request)
     try:
         yield
     except BaseException:
-        if request.checkpoint and not any(Path(request.checkpoint).glob("*.npz")):
+        if is_new and not any(Path(str(request.checkpoint)).glob("*.npz")):
             forget(request)
         raise
 

@@ -90,6 +90,14 @@ def check_usage(request: Request) -> None:
             "Expected files beside --checkpoint, to be read and written again. "
             "Received: '-'."
         )
+    others = [os.path.realpath(p) for p in (*request.outputs, request.snapshots) if p]
+    if request.checkpoint and os.path.realpath(request.checkpoint) in others:
+        raise click.UsageError(
+            "Expected a folder of its own for --checkpoint. "
+            f"Received: {request.checkpoint!r}, which is an output too."
+        )
+    if request.checkpoint == "":
+        raise click.UsageError("Expected a folder for --checkpoint. Received: ''.")
     if request.output == "-" and sys.stdout.isatty():
         raise click.UsageError(
             "Expected -o - to go to a file or another program. "

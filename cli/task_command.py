@@ -85,12 +85,14 @@ def restore(request: Request, messages: Messages) -> int:
     ).informed_by(info)
     # The integers of the file, so that the fit knows the picture's depth.
     picture = floats if info.dtype == "float32" else quantise(floats, info.dtype)
+    shape = floats.shape
+    del floats  # of large pictures that is much
     if task.takes_alpha and info.alpha is not None:
         picture = np.dstack([picture, info.alpha])
         # The holes get filled: the output has nothing transparent any more.
         info = dataclasses.replace(info, alpha=None)
-    channels = 1 if floats.ndim == 2 else floats.shape[2]
-    restored_shape = task.restored_shape((*floats.shape[:2], channels))
+    channels = 1 if len(shape) == 2 else shape[2]
+    restored_shape = task.restored_shape((*shape[:2], channels))
     if channels == 1 and restored_shape[2] == 3:
         info = _in_colour(info)
     info = files.adapted(info, request.depth, request.strip)
@@ -122,6 +124,7 @@ def restore(request: Request, messages: Messages) -> int:
         force=request.force,
         format=request.format,
     )
+    remember(request, force=True)  # who goes on may replace what this run wrote
     if outcome.error is not None:
         messages.note(f"wrote {_name(request.output)}, the best picture so far")
         _keep_checkpoint(request, messages)
@@ -138,8 +141,7 @@ def restore(request: Request, messages: Messages) -> int:
 
 
 def _keep_checkpoint(request: Request, messages: Messages) -> None:
-    """Let a later run replace what was written, and say how it is begun."""
-    remember(request, force=True)
+    """Say how a later run goes on."""
     if request.checkpoint:
         messages.note(f"to go on: keras-dip resume {shlex.quote(request.checkpoint)}")
 

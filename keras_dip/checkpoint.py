@@ -1,4 +1,4 @@
-"""A restoration on disk while it is fitted, so that a crash costs a minute at most.
+"""A restoration on disk while it is fitted, so that a crash costs about a minute.
 
 The folder has one file for each member, replaced as a whole. Continued on the same
 machine with the same versions, a restoration ends with the same picture, bit for bit,
@@ -11,6 +11,7 @@ import io
 import json
 import os
 import time
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import keras
 import numpy as np
 
 import keras_dip
-from keras_dip.errors import KerasDipError
+from keras_dip.errors import ImageError, KerasDipError
 from keras_dip.fitting import Candidate
 from keras_dip.images import atomic_write
 
@@ -38,7 +39,7 @@ class Checkpoint:
         interval: seconds between two checkpoints.
 
     Raises:
-        KerasDipError: if the folder cannot be made, or has something else in it.
+        KerasDipError: if the folder cannot be made.
     """
 
     def __init__(
@@ -84,18 +85,23 @@ class Checkpoint:
         state: dict[str, Any] = _read(file)["state"]
         return state
 
-    def save(self, member: int, state: dict[str, Any]) -> None:
-        """Replace the state of a member.
-
-        Raises:
-            ImageError: if it cannot be written.
-        """
+    def pack(self, state: dict[str, Any]) -> dict[str, np.ndarray]:
+        """Return a state as arrays that no further step changes."""
         arrays: dict[str, Any] = {}
         tree = _pack({"identity": self._identity, "state": state}, arrays)
+        return {**arrays, "tree": np.frombuffer(json.dumps(tree).encode(), "uint8")}
+
+    def save(self, member: int, packed: dict[str, np.ndarray]) -> None:
+        """Replace the state of a member; warn if that cannot be written."""
         buffer = io.BytesIO()
-        text = np.frombuffer(json.dumps(tree).encode(), "uint8")
-        np.savez(buffer, tree=text, **arrays)
-        atomic_write(self._file(member), lambda file: file.write(buffer.getbuffer()))
+        arrays: dict[str, Any] = packed
+        np.savez(buffer, **arrays)
+        try:
+            atomic_write(
+                self._file(member), lambda file: file.write(buffer.getbuffer())
+            )
+        except ImageError as error:  # the fit is worth more
+            warnings.warn(f"The checkpoint was not kept. {error}", stacklevel=3)
 
     def remove(self) -> None:
         """Delete what was saved: the restoration is done."""
@@ -110,27 +116,40 @@ class Checkpoint:
 
 
 class Saver(keras.callbacks.Callback):
-    """Saves a member every so many seconds, after all other callbacks of a report."""
+    """Saves a member every so many seconds, after all other callbacks of a report.
+
+    A report that the clock or Ctrl-C cut short is no place to continue from: what is
+    saved then is the state of the last whole one.
+    """
 
     def __init__(self, checkpoint: Checkpoint, member: Any, index: int) -> None:
         """Set whose state is saved, and where."""
         super().__init__()
         self.checkpoint, self.member, self.index = checkpoint, member, index
         self._last = time.monotonic()
+        self._unsaved: dict[str, np.ndarray] | None = None
 
     def load(self) -> dict[str, Any] | None:
         """Return what was saved of the member, or None."""
         return self.checkpoint.load(self.index)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Save if it is time."""
+        """Note the state, and save it if it is time."""
+        if self.member.reports == epoch + 1:
+            self._unsaved = self.checkpoint.pack(self.member.progress())
         if time.monotonic() - self._last >= self.checkpoint.interval:
-            self.save()
-            self._last = time.monotonic()
+            self.save_rest()
 
-    def save(self) -> None:
-        """Save now."""
-        self.checkpoint.save(self.index, self.member.progress())
+    def save_rest(self) -> None:
+        """Save what was noted last, if it is not saved yet."""
+        if self._unsaved is not None:
+            self.checkpoint.save(self.index, self._unsaved)
+        self._unsaved, self._last = None, time.monotonic()
+
+    def save_end(self) -> None:
+        """Save the state that the fit came to an end with."""
+        packed = self.checkpoint.pack(self.member.progress())
+        self.checkpoint.save(self.index, packed)
 
 
 def _pack(value: Any, arrays: dict[str, np.ndarray]) -> Any:
@@ -139,7 +158,7 @@ def _pack(value: Any, arrays: dict[str, np.ndarray]) -> Any:
         return {_CANDIDATE: _pack(asdict(value), arrays)}
     if isinstance(value, np.ndarray):
         name = f"a{len(arrays)}"
-        arrays[name] = value
+        arrays[name] = value.copy()
         return {_ARRAY: name}
     if isinstance(value, dict):
         # JSON has no keys but texts.

@@ -33,21 +33,26 @@ def remembered() -> Iterator[Interrupts]:
 
 @contextlib.contextmanager
 def _noted(*, also_raise: bool) -> Iterator[Interrupts]:
-    """Note SIGINT; Python hands signals to the main thread alone."""
+    """Note SIGINT, and SIGTERM where that is taken as Ctrl-C.
+
+    Python hands signals to the main thread alone. What is ignored stays so.
+    """
     interrupts = Interrupts()
-    before = signal.getsignal(signal.SIGINT)
-    in_main = threading.current_thread() is threading.main_thread()
-    if not in_main or before in (signal.SIG_IGN, None):
+    if threading.current_thread() is not threading.main_thread():
         yield interrupts
         return
+    before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    heard = {s: handler for s, handler in before.items() if callable(handler)}
 
     def note(*_: object) -> None:
         interrupts.came = True
         if also_raise:
             raise KeyboardInterrupt
 
-    signal.signal(signal.SIGINT, note)
+    for number in heard:
+        signal.signal(number, note)
     try:
         yield interrupts
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in heard.items():
+            signal.signal(number, handler)

@@ -16,7 +16,7 @@ from keras_dip import models, tasks
 from keras_dip.checkpoint import Saver
 from keras_dip.consolidation import HURRIED_STEPS, STEPS, consolidate
 from keras_dip.errors import FitError
-from keras_dip.fitting import Candidate, PriorModel
+from keras_dip.fitting import REPORT_INTERVAL, Candidate, PriorModel
 from keras_dip.history import HistoryRecorder
 from keras_dip.interrupts import Interrupts, held_back, remembered
 from keras_dip.latents import (
@@ -118,7 +118,9 @@ class _Count(keras.callbacks.Callback):
         self.member = member
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self.member.reports = epoch + 1
+        # The clock can end a fit in the middle of a report.
+        if self.model.step % REPORT_INTERVAL == 0:
+            self.member.reports = epoch + 1
 
 
 UNFINISHED = ("interrupt", "error", "time limit")
@@ -293,9 +295,11 @@ class Member:
                 "smaller learning_rate."
             )
         self.stopped_by, self.reason = self._ending(end, time_limit)
-        if saver is not None and self.stopped_by not in UNFINISHED:
+        if saver is not None and self.stopped_by in UNFINISHED:
+            saver.save_rest()
+        elif saver is not None:
             self._is_finished = True
-            saver.save()
+            saver.save_end()
 
     def progress(self) -> dict[str, Any]:
         """Return everything that a run needs to continue this one, as nested data."""
@@ -321,10 +325,14 @@ class Member:
             for key, value in state["parts"][name].items():
                 setattr(part, key, value)
         self.reports = state["reports"]
-        if state["ending"] is None:
-            return False
-        self.stopped_by, self.reason = state["ending"]
-        return True
+        if state["ending"] is not None:
+            self.stopped_by, self.reason = state["ending"]
+            return True
+        if self._recovery.gave_up or (self.rule is not None and self.rule.reason):
+            # It was saved at the report that ended it.
+            self.stopped_by, self.reason = self._ending("steps", None)
+            return True
+        return False
 
     def _parts(self) -> dict[str, Any]:
         """Return what changes during the fit beside the model; each says its SAVED."""

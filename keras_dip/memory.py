@@ -21,7 +21,7 @@ PROCESS = 760 * 2**20
 PER_OUTPUT = 6.0
 """Bytes for each output of a layer: it, what the gradient needs of it, and copies."""
 
-PER_VALUE = 28
+PER_VALUE = 40
 """Bytes for each value of the whole picture: the file's, floats, z, the result."""
 
 MOST_OUTPUTS = 3500.0

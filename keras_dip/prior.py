@@ -26,6 +26,7 @@ from keras_dip.checkpoint import Checkpoint, Saver
 from keras_dip.errors import FitError
 from keras_dip.fitting import Candidate
 from keras_dip.history import joined
+from keras_dip.identity import described
 from keras_dip.images import PictureType, as_picture
 from keras_dip.interrupts import Interrupts, held_back
 from keras_dip.latents import GIVEN
@@ -262,7 +263,7 @@ class DeepImagePrior:
         with arguments.device_scope(self.device):
             plan = self._plan(task, problem, start)
             if kept is not None:
-                kept.identify(self._identity(plan), problem.observed)
+                kept.identify(self._identity(plan, target), problem.observed)
             run = _Run(kind, target, kept, self.time_limit)
             side = self._tile_side(plan, problem)
             tiles = tiled.cut(task, problem, side, self.tile_overlap)
@@ -323,6 +324,9 @@ class DeepImagePrior:
             z = last.latent.values
             image = to_picture(finish(network(z, training=False)))
             stopped_by, reason = last.stopped_by, last.reason
+            cut = [m for m in members if m.stopped_by in UNFINISHED]
+            if cut and last.stopped_by not in UNFINISHED:
+                stopped_by, reason = cut[0].stopped_by, cut[0].reason
             if interrupts.came and stopped_by != "interrupt":
                 stopped_by, reason = "interrupt", "Interrupted while finishing."
 
@@ -393,7 +397,7 @@ class DeepImagePrior:
             "all the same."
         )
 
-    def _identity(self, plan: Plan) -> dict[str, Any]:
+    def _identity(self, plan: Plan, reference: np.ndarray | None) -> dict[str, Any]:
         """Return what decides the picture that a fit ends with, beside what it sees."""
         return {
             "task": [plan.task.name, plan.task.settings()],
@@ -402,9 +406,13 @@ class DeepImagePrior:
             "members": self.settings.members,
             "blend": self.blend,
             "snapshots": self.snapshots,
-            "priors": [repr(prior) for prior in plan.priors],
-            "network": None if self.network is None else _name_of(self.network),
-            "optimizer": None if self.optimizer is None else self.optimizer.name,
+            "priors": [described(prior) for prior in plan.priors],
+            "network": described(self.network),
+            "optimizer": described(self.optimizer),
+            "latent": described(self._latent),
+            "start": described(plan.start),
+            "reference": described(reference),
+            "versions": [keras.__version__, metadata.version(keras.config.backend())],
             "tiles": [self.tile, self.tile_overlap, self.max_memory],
         }
 

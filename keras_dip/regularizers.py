@@ -93,9 +93,15 @@ class Tikhonov:
 
 
 def _squared_differences(x: Any) -> tuple[Any, Any]:
-    """Return the squares of dx and dy without the last row and column."""
+    """Return the squares of dx and dy without the last row and column.
+
+    A row or a column alone counts as if it were doubled: its neighbours are itself.
+    """
     from keras import ops
 
+    for axis in (1, 2):
+        if x.shape[axis] == 1:
+            x = ops.repeat(x, 2, axis=axis)
     dx = x[:, :-1, 1:] - x[:, :-1, :-1]
     dy = x[:, 1:, :-1] - x[:, :-1, :-1]
     return ops.square(dx), ops.square(dy)

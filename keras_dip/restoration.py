@@ -1,14 +1,17 @@
 """The result of a fit: the restored picture, how it came about, how to keep it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from keras_dip.latents import Latent
 from keras_dip.tiles import Tiling
+
+if TYPE_CHECKING:
+    from keras_dip.onnx_io.export import Graph
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,16 +29,26 @@ class Source:
 
 
 @dataclass(frozen=True, eq=False)
+class Tile:
+    """What makes the picture of one tile, beside the network that all share."""
+
+    weights: list[np.ndarray]
+    latent: Latent
+    finish: Callable[[Any], Any]
+
+
+@dataclass(frozen=True, eq=False)
 class Tiles:
-    """The sources of a picture's tiles, as many as were fitted, in their order."""
+    """The tiles of a picture, as many as were fitted, in their order."""
 
     tiling: Tiling
-    sources: tuple[Source, ...]
+    network: Any
+    fitted: tuple[Tile, ...]
 
     @property
     def are_complete(self) -> bool:
         """Whether all tiles were fitted."""
-        return len(self.sources) == len(self.tiling.windows)
+        return len(self.fitted) == len(self.tiling.windows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +106,7 @@ class Restoration:
         """The network's input, float32 [1, h, w, c]; of tiles [n, h, w, c]."""
         if self.tiles is None:
             return self.source.latent.values
-        return np.concatenate([source.latent.values for source in self.tiles.sources])
+        return np.concatenate([tile.latent.values for tile in self.tiles.fitted])
 
     def at(self, step: int) -> "Restoration":
         """Return the restoration as it was at one of the steps of `snapshots`.
@@ -162,32 +175,43 @@ class Restoration:
         """
         from keras_dip import images, keras_files
         from keras_dip.errors import ExportError
-        from keras_dip.onnx_io.export import Graph, export
+        from keras_dip.onnx_io.export import export
 
         images.check_output(path, force=force, suffixes=(".onnx", ".keras"))
         if self.tiles is not None and not self.tiles.are_complete:
             raise ExportError(
                 f"Expected a picture of which all {len(self.tiles.tiling.windows)} "
-                f"tiles were fitted. Received: {len(self.tiles.sources)}"
+                f"tiles were fitted. Received: {len(self.tiles.fitted)}"
             )
         if Path(path).suffix.lower() == ".keras":
             if self.tiles is not None:
                 raise ExportError(
                     "Expected a picture that was fitted as a whole for a .keras file. "
-                    f"Received: {len(self.tiles.sources)} tiles"
+                    f"Received: {len(self.tiles.fitted)} tiles"
                 )
             keras_files.save(path, self.source.network)
             return
         shape = self.image.shape if self.image.ndim == 3 else (*self.image.shape, 1)
-        sources = (self.source,) if self.tiles is None else self.tiles.sources
         export(
             path,
-            [Graph(source.network, source.latent, source.finish) for source in sources],
+            self._graphs(),
             self.image.reshape(1, *shape),
             self._metadata(half),
             tiling=None if self.tiles is None else self.tiles.tiling,
             half=half,
         )
+
+    def _graphs(self) -> Iterator["Graph"]:
+        """Return what becomes a graph, one after the other: tiles share a network."""
+        from keras_dip.onnx_io.export import Graph
+
+        source = self.source
+        if self.tiles is None:
+            yield Graph(source.network, source.latent, source.finish)
+            return
+        for tile in self.tiles.fitted:
+            self.tiles.network.set_weights(tile.weights)
+            yield Graph(self.tiles.network, tile.latent, tile.finish)
 
     def _mode(self) -> str:
         """Return Pillow's name for such pixels, or the number of channels."""

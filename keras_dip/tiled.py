@@ -5,6 +5,7 @@ whole picture, such as its noise, holds for all. All windows have one size, so t
 share one compiled step, and a fit needs the memory of one window, whatever the picture.
 """
 
+import gc
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from keras_dip.history import joined
-from keras_dip.restoration import Restoration, Tiles
+from keras_dip.restoration import Restoration, Tile, Tiles
 from keras_dip.tasks import Problem, Task
-from keras_dip.tiles import Tiling, Window, blend, tiling
+from keras_dip.tiles import Blend, Tiling, Window, tiling
+
+NOTHING = np.zeros((0, 0), "float32")
 
 
 def cut(task: Task, problem: Problem, side: int | None, overlap: int) -> Tiling | None:
@@ -60,62 +63,78 @@ def restore(
     Returns:
         The restoration, and the exception that ended it; None for Ctrl-C.
     """
-    start, parts, error = time.perf_counter(), [], None
+    start, parts, error = time.perf_counter(), _Parts(plan, problem), None
     for index, window in enumerate(plan.windows):
         try:
-            parts.append(fit(index, window))
+            parts.add(fit(index, window))
+            gc.collect()  # the networks of this tile, which are circles
         except (KeyboardInterrupt, Exception) as raised:
-            if not parts:
+            if not parts.done:
                 raise
             error = raised
-        if error is not None or parts[-1].stopped_by == "interrupt":
+        if error is not None or parts.done[-1].stopped_by == "interrupt":
             break
     broken = error if isinstance(error, Exception) else None
-    whole = _together(plan, problem, parts, error)
+    whole = parts.together(error)
     return replace(whole, seconds=time.perf_counter() - start), broken
 
 
-def _together(
-    plan: Tiling,
-    problem: Problem,
-    parts: list[Restoration],
-    error: BaseException | None,
-) -> Restoration:
-    """Return one restoration of those of the first windows."""
-    first, last = parts[0], parts[-1]
-    stopped_by, reason = _ending(parts, len(plan.windows), error)
-    grey = first.image.ndim == 2
+class _Parts:
+    """What came of the tiles so far: one picture, and little of each."""
 
-    def whole(of: Callable[[Restoration], Any], guess: np.ndarray) -> np.ndarray:
-        def each() -> Any:
-            for i, window in enumerate(plan.windows):
-                array = of(parts[i]) if i < len(parts) else window.of(guess)[0]
-                yield array.reshape(*plan.side, -1)
+    def __init__(self, plan: Tiling, problem: Problem) -> None:
+        self.plan, self.problem = plan, problem
+        self.picture, self.deviation = Blend(plan), Blend(plan)
+        self.done: list[Restoration] = []
+        self.tiles: list[Tile] = []
+        self.network: Any = None
 
-        picture = blend(each(), plan).clip(0, 1)
-        return picture[..., 0] if grey else picture
+    def add(self, part: Restoration) -> None:
+        """Take over the next tile; its picture and its network are not kept."""
+        self.picture.add(part.image)
+        if part.uncertainty is not None:
+            self.deviation.add(part.uncertainty)
+        source = part.source
+        self.network = self.network or source.network
+        weights = source.network.get_weights()
+        self.tiles.append(Tile(weights, source.latent, source.finish))
+        source = replace(source, network=self.network)
+        self.done.append(replace(part, image=NOTHING, uncertainty=None, source=source))
 
-    uncertainty = None
-    if all(part.uncertainty is not None for part in parts):
-        unknown = np.broadcast_to(np.float32(1), (1, *problem.shape))
-        uncertainty = whole(lambda part: part.uncertainty, unknown)
-    tops, lefts, side = list(plan.tops), list(plan.lefts), list(plan.side)
-    return replace(
-        first,
-        image=whole(lambda part: part.image, problem.guess.clip(0, 1)),
-        history=joined([part.history for part in parts], "tile"),
-        settings={
-            **first.settings,
-            "shape": list(problem.shape),
-            "tiles": {"side": side, "tops": tops, "lefts": lefts},
-        },
-        steps=sum(part.steps for part in parts),
-        best_step=last.best_step,
-        stopped_by=stopped_by,
-        stop_reason=reason,
-        uncertainty=uncertainty,
-        tiles=Tiles(plan, tuple(part.source for part in parts)),
-    )
+    def together(self, error: BaseException | None) -> Restoration:
+        """Return one restoration; windows without a fit show the first guess."""
+        first, last, plan = self.done[0], self.done[-1], self.plan
+        stopped_by, reason = _ending(self.done, len(plan.windows), error)
+        grey = self.picture.was_grey
+        self.network.set_weights(self.tiles[0].weights)
+        has_deviation = self.deviation.count == len(self.done)
+        guess = self.problem.guess.clip(0, 1)
+        for window in plan.windows[len(self.done) :]:
+            self.picture.add(window.of(guess)[0])
+            if has_deviation:
+                self.deviation.add(np.ones((*plan.side, 1), "float32"))
+        picture = self.picture.whole.clip(0, 1)
+        deviation = self.deviation.whole if has_deviation else None
+        if grey:
+            picture = picture[..., 0]
+            deviation = None if deviation is None else deviation[..., 0]
+        tops, lefts, side = list(plan.tops), list(plan.lefts), list(plan.side)
+        return replace(
+            first,
+            image=picture,
+            history=joined([part.history for part in self.done], "tile"),
+            settings={
+                **first.settings,
+                "shape": list(self.problem.shape),
+                "tiles": {"side": side, "tops": tops, "lefts": lefts},
+            },
+            steps=sum(part.steps for part in self.done),
+            best_step=last.best_step,
+            stopped_by=stopped_by,
+            stop_reason=reason,
+            uncertainty=deviation,
+            tiles=Tiles(plan, self.network, tuple(self.tiles)),
+        )
 
 
 def _ending(

@@ -109,19 +109,39 @@ def _weights(length: int, side: int, starts: Sequence[int]) -> np.ndarray:
     ).astype("float32")
 
 
-def blend(parts: Iterable[np.ndarray], plan: Tiling) -> np.ndarray:
-    """Return one picture [H, W, C] from those of all windows, each [h, w, C].
+class Blend:
+    """One picture [H, W, C] of those of all windows, added one by one in their order.
 
-    They are taken one by one, so that they need not all be there at once.
+    Attributes:
+        whole: the picture so far; weights are missing where windows are.
+        count: how many windows were added.
+        was_grey: whether they had no axis for channels.
     """
-    rows, columns = plan.weights()
-    picture: np.ndarray | None = None
-    for i, (part, window) in enumerate(zip(parts, plan.windows, strict=True)):
-        if picture is None:
-            picture = np.zeros((*plan.shape, part.shape[-1]), "float32")
-        row, column = divmod(i, len(plan.lefts))
+
+    def __init__(self, plan: Tiling) -> None:
+        """Begin with nothing."""
+        self.plan, self.count, self.was_grey = plan, 0, False
+        self._windows, self._weights = plan.windows, plan.weights()
+        self.whole = np.zeros((*plan.shape, 0), "float32")
+
+    def add(self, part: np.ndarray) -> None:
+        """Add the picture of the next window, [h, w] or [h, w, C]."""
+        if self.count == 0:
+            self.was_grey = part.ndim == 2
+        part = part.reshape(*self.plan.side, -1)
+        if self.count == 0:
+            self.whole = np.zeros((*self.plan.shape, part.shape[-1]), "float32")
+        row, column = divmod(self.count, len(self.plan.lefts))
+        rows, columns = self._weights
         weight = rows[row][:, np.newaxis] * columns[column]
-        window.of(picture[np.newaxis])[0] += weight[..., np.newaxis] * part
-    if picture is None:
-        raise ValueError("Expected one window or more. Received: none")
-    return picture
+        inside = self._windows[self.count].of(self.whole[np.newaxis])[0]
+        inside += weight[..., np.newaxis] * part
+        self.count += 1
+
+
+def blend(parts: Iterable[np.ndarray], plan: Tiling) -> np.ndarray:
+    """Return one picture [H, W, C] from those of all windows, each [h, w, C]."""
+    picture = Blend(plan)
+    for part, _ in zip(parts, plan.windows, strict=True):
+        picture.add(part)
+    return picture.whole

@@ -29,7 +29,7 @@ def weights_of(start: Any) -> Weights:
         if start.tiles is not None:
             raise ValueError(
                 "Expected warm_start as a restoration that was fitted as a whole. "
-                f"Received: one of {len(start.tiles.sources)} tiles"
+                f"Received: one of {len(start.tiles.fitted)} tiles"
             )
         network = start.source.network
     elif isinstance(start, (str, os.PathLike)):

@@ -7,7 +7,8 @@ back) and the clipping to [0, 1]. z has a default inside, so that
 has computed from it what Keras computes.
 """
 
-from collections.abc import Callable, Sequence
+import gc
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ class Graph:
 
 def export(
     path: str | Path,
-    graphs: Sequence[Graph],
+    graphs: Iterable[Graph],
     image: np.ndarray,
     metadata: dict[str, str],
     *,
@@ -54,7 +55,8 @@ def export(
 
     Args:
         path: the file to write; replaced if it exists.
-        graphs: of the picture, or of all of its tiles in their order.
+        graphs: of the picture, or of all of its tiles in their order; each is done
+            with before the next is asked for.
         image: what the file must regenerate, float32 [1, H, W, C].
         metadata: texts to store in the file, by key.
         tiling: where the tiles are, if it was cut.
@@ -70,7 +72,10 @@ def export(
             _halve_weights(model.graph)
         return model
 
-    models = [content_of(graph) for graph in graphs]
+    models = []
+    for graph in graphs:
+        models.append(content_of(graph))
+        gc.collect()  # what was traced holds all weights, in circles
     if tiling is not None and sum(m.ByteSize() for m in models) > LARGEST:
         write_table(Path(path), models, tiling, image, metadata, OPSET)
         return
