@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -62,6 +63,8 @@ def _restore(request: Request, verbose: bool) -> dict[str, Any]:
     from keras_dip.cli.task_command import restore
 
     messages = Messages(quiet=not verbose, verbose=verbose)
+    if not verbose:  # it warns that each picture is traced anew
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
     facts: dict[str, Any] = {}
 
     def told(restoration: Restoration, psnr: float | None) -> None:

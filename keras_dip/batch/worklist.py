@@ -68,6 +68,9 @@ def find_pictures(
     """
     given = list(sources)
     hidden = [Path(os.path.realpath(folder)) for folder in exclude]
+    if len(given) == 1:  # of several, it may be there because a shell expanded "in/*"
+        only = Path(os.path.realpath(given[0]))
+        hidden = [folder for folder in hidden if folder != only]
     pictures = [
         picture
         for source in given
