@@ -13,6 +13,7 @@ import click
 from keras_dip import tasks
 
 _VERBS = {
+    "batch": "keras_dip.cli.commands.batch",
     "regenerate": "keras_dip.cli.commands.regenerate",
     "info": "keras_dip.cli.commands.info",
     "resume": "keras_dip.cli.commands.resume",

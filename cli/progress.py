@@ -6,9 +6,12 @@ import math
 import os
 import sys
 from collections import deque
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from keras_dip.cli.messages import Messages
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 STARTING = "starting TensorFlow"
 SECONDS_BETWEEN_LINES = 10.0
@@ -83,28 +86,33 @@ class Status:
         return (last - first) / (until - since) if until > since else None
 
 
+def bar() -> Progress:
+    """Return a line on standard error: a bar, and a text called `status` (rich)."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+    from rich.table import Column
+
+    return Progress(
+        SpinnerColumn(),
+        BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=4)),
+        TextColumn(
+            "{task.fields[status]}",
+            markup=False,
+            table_column=Column(no_wrap=True, overflow="ellipsis"),
+        ),
+        console=Console(stderr=True),
+        transient=True,  # the summary takes the line's place
+        expand=True,
+        redirect_stdout=False,  # it may carry a picture
+    )
+
+
 class LiveLine:
     """A bar and the status on one line that is drawn again and again (rich)."""
 
     def __init__(self, title: str) -> None:
         """Prepare the line."""
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
-        from rich.table import Column
-
-        self._progress = Progress(
-            SpinnerColumn(),
-            BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=4)),
-            TextColumn(
-                "{task.fields[status]}",
-                markup=False,
-                table_column=Column(no_wrap=True, overflow="ellipsis"),
-            ),
-            console=Console(stderr=True),
-            transient=True,  # the summary takes the line's place
-            expand=True,
-            redirect_stdout=False,  # it may carry a picture
-        )
+        self._progress = bar()
         # The words fill most of 80 columns: the title goes when they come.
         status = f"{title}: {STARTING}"
         self._line = self._progress.add_task(title, total=None, status=status)

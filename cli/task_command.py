@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from keras_dip.images import ImageInfo
     from keras_dip.restoration import Restoration
+
+    Told = Callable[[Restoration, float | None], None]
 
 
 def make_command(declaration: Declaration, verb: str) -> click.Command:
@@ -66,8 +68,14 @@ def make_command(declaration: Declaration, verb: str) -> click.Command:
     )
 
 
-def restore(request: Request, messages: Messages) -> int:
-    """Restore the picture of a request, write it, and return the exit code."""
+def restore(request: Request, messages: Messages, told: Told | None = None) -> int:
+    """Restore the picture of a request, write it, and return the exit code.
+
+    Args:
+        request: What was asked for.
+        messages: Where to speak.
+        told: Called in the end with the restoration and its PSNR in dB, if known.
+    """
     import numpy as np
 
     from keras_dip import images
@@ -130,7 +138,10 @@ def restore(request: Request, messages: Messages) -> int:
         _keep_checkpoint(request, messages)
         raise outcome.error
     missing, error = _write_more(request, restoration, info, messages)
-    _summarise(request, restoration, reference, missing, messages)
+    psnr = _psnr(restoration, reference)
+    _summarise(request, restoration, psnr, missing, messages)
+    if told is not None:
+        told(restoration, psnr)
     if error is not None:
         raise error
     if restoration.stopped_by in ("interrupt", "time limit"):
@@ -281,10 +292,19 @@ def size_of(shape: Sequence[int]) -> str:
     return f"{width}x{height} pixels"
 
 
+def _psnr(restoration: Restoration, reference: np.ndarray | None) -> float | None:
+    from keras_dip.metrics import psnr
+
+    if reference is None:
+        return None
+    # A grey picture that came with alpha has a last axis.
+    return psnr(restoration.image.reshape(reference.shape), reference)
+
+
 def _summarise(
     request: Request,
     restoration: Restoration,
-    reference: np.ndarray | None,
+    psnr: float | None,
     missing: Sequence[str],
     messages: Messages,
 ) -> None:
@@ -298,12 +318,8 @@ def _summarise(
     if restoration.stopped_by != "steps":
         parts.append(f"stopped by {restoration.stopped_by}")
     parts.append(f"best step {restoration.best_step}")
-    if reference is not None:
-        from keras_dip.metrics import psnr
-
-        # A grey picture that came with alpha has a last axis.
-        image = restoration.image.reshape(reference.shape)
-        parts.append(f"PSNR {psnr(image, reference):.2f} dB")
+    if psnr is not None:
+        parts.append(f"PSNR {psnr:.2f} dB")
     written = [*request.outputs, request.snapshots]
     names = [_name(path) for path in written if path and path not in missing]
     parts.append("wrote " + " and ".join(names))

@@ -58,6 +58,8 @@ def test_a_network_loads_keras(tmp_path):
         ["demo", "--help"],
         ["networks", "--help"],
         ["experiment", "--help"],
+        ["batch", "--help"],
+        ["batch", "denoise", "--help"],
     ],
     ids=" ".join,
 )

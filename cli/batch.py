@@ -1,0 +1,125 @@
+"""The story of a batch on the command line: what to do, who does it, what came of it.
+
+Each picture is restored by the function behind its single verb. Here is decided which
+are still to do, and only here the manifest is written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from keras_dip.batch.local import Ended
+from keras_dip.batch.manifest import DONE, FAILED, SKIPPED, Entry, Manifest, sha256_of
+from keras_dip.batch.worklist import Picture
+from keras_dip.cli import FAILED as EXIT_FAILED
+from keras_dip.cli import INTERRUPTED
+from keras_dip.cli.batch_job import Job, local_files, settings_of
+from keras_dip.cli.batch_progress import Tally, display_for
+from keras_dip.cli.messages import Messages
+from keras_dip.cli.request import Request
+from keras_dip.errors import KerasDipError
+from keras_dip.interrupts import held_back
+
+
+class Runner(Protocol):
+    """Who does the work, here or elsewhere."""
+
+    def run(self, jobs: Iterable[Job]) -> Generator[Ended[Job, Entry], None, None]:
+        """Give each job back once, with its entry or with what it died of."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What is to be done.
+
+    Attributes:
+        pictures: The work list.
+        requests: What is asked for each of them.
+        manifest: Of the output folder.
+        force: Redo what is done.
+        title: What the progress is called.
+    """
+
+    pictures: Sequence[Picture]
+    requests: Sequence[Request]
+    manifest: Manifest
+    force: bool
+    title: str
+
+
+def run_batch(batch: Batch, runner: Runner, messages: Messages) -> int:
+    """Do what is still to do and tell how it went; return the exit code."""
+    tally = Tally(len(batch.pictures))
+    interrupted = False
+    display = display_for(messages, batch.title)
+    jobs = _jobs_to_do(batch, tally, messages)
+    with display, contextlib.closing(runner.run(jobs)) as ended:
+        try:
+            for end in ended:
+                entry = end.result or _of_a_death(end)
+                with held_back() as pressed:  # what is done is also written down
+                    _keep(batch, entry, tally, messages)
+                display.update(tally)
+                if pressed.came:
+                    raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            interrupted = True
+    for line in tally.table():
+        messages.note(line)
+    if interrupted:
+        messages.error("stopped; the same command goes on with the other pictures.")
+        return INTERRUPTED
+    return EXIT_FAILED if tally.failures else 0
+
+
+def _jobs_to_do(batch: Batch, tally: Tally, messages: Messages) -> Iterator[Job]:
+    """Give the pictures that are to be restored, when they are asked for."""
+    for picture, request in zip(batch.pictures, batch.requests, strict=True):
+        entry = batch.manifest.entries.get(picture.name)
+        if not batch.force:
+            existing = [path for path in request.outputs if os.path.lexists(path)]
+            complete = len(existing) == len(request.outputs)
+            if entry and complete and _is_made(entry, request):
+                tally.add(dataclasses.replace(entry, result=SKIPPED))
+                continue
+            # What the manifest tells of is ours to replace, and nothing else.
+            ours = entry is not None and entry.result in (DONE, FAILED)
+            if existing and not ours:
+                why = f"{existing[0]!r} is there, and not of this manifest (--force)"
+                skipped = Entry(request.source, picture.name, SKIPPED, error=why)
+                if skipped == entry:
+                    tally.add(skipped)
+                else:
+                    _keep(batch, skipped, tally, messages)
+                continue
+        allowed = dataclasses.replace(request, force=True)
+        yield Job(picture.name, allowed, messages.verbose)
+
+
+def _is_made(entry: Entry, request: Request) -> bool:
+    if entry.result != DONE:
+        return False
+    try:
+        with local_files(request) as local:
+            return entry.has_made(sha256_of(local.source), settings_of(local))
+    except KerasDipError:  # a URL that cannot be read: the worker will say so
+        return False
+
+
+def _keep(batch: Batch, entry: Entry, tally: Tally, messages: Messages) -> None:
+    batch.manifest.append(entry)
+    tally.add(entry)
+    if entry.result == FAILED:
+        messages.error(f"{entry.input}: {entry.error}")
+    elif entry.result == SKIPPED:
+        messages.note(f"skipped: {entry.error}")
+
+
+def _of_a_death(end: Ended[Job, Entry]) -> Entry:
+    job = end.job
+    return Entry(job.request.source, job.name, FAILED, error=end.error)
