@@ -59,6 +59,7 @@ def restore_job(job: Job) -> Entry:
 
 
 def _restore(request: Request, verbose: bool) -> dict[str, Any]:
+    from keras_dip.cli.fit import hushed_tensorflow
     from keras_dip.cli.folders import make_folder
     from keras_dip.cli.task_command import restore
 
@@ -75,6 +76,9 @@ def _restore(request: Request, verbose: bool) -> dict[str, Any]:
     for path in request.outputs:
         make_folder(Path(path).parent)
     with messages.warnings_as_lines():
+        with hushed_tensorflow(messages):
+            from keras_dip.traces import share_traces
+        share_traces()
         code = restore(request, messages, told)
     error = f"not everything was written (exit code {code})" if code else None
     return {**facts, "result": FAILED if code else DONE, "error": error}
@@ -113,6 +117,9 @@ def settings_of(request: Request) -> dict[str, Any]:
         if option.type in METAVAR_FILE and options[option.name]:
             options[option.name] = _content(options[option.name])
     settings = {**options, **request.settings}
+    for name in ("page", "data_range", "depth", "format"):
+        settings[name] = getattr(request, name)
+    settings["strip"] = request.strip or None
     if request.warm_start:
         settings["warm_start"] = _content(request.warm_start)
     inside = [

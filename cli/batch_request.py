@@ -18,7 +18,7 @@ from keras_dip.batch.remote import is_url
 from keras_dip.batch.worklist import Picture, beside
 from keras_dip.cli.options import METAVAR_FILE
 from keras_dip.cli.request import Request, check_usage
-from keras_dip.images.output import SUFFIXES
+from keras_dip.images.formats import SUFFIXES
 from keras_dip.tasks import Declaration
 
 WRITTEN = {"onnx": ".onnx", "keras": ".keras", "uncertainty": ".npy"}
@@ -28,6 +28,7 @@ FOLDERS = ("snapshots", "checkpoint")
 """Those that are folders of a folder for each picture."""
 
 _READ = ("reference", "warm_start")
+_OF_FILES = ("page", "data_range", "depth", "format", "strip")
 _NOT_IN_A_LIST = (*WRITTEN, *FOLDERS, "output", "half", "force", "checkpoint_every")
 
 
@@ -102,7 +103,7 @@ def _request(asked: Asked, picture: Picture) -> Request:
         task_options={name: values.pop(name) for name in own},
         source=picture.source,
         output=os.path.join(asked.output, *picture.name.split("/")),
-        **{name: values.pop(name) for name in (*WRITTEN, *FOLDERS, *_READ)},
+        **{n: values.pop(n) for n in (*WRITTEN, *FOLDERS, *_READ, *_OF_FILES)},
         half=values.pop("half"),
         force=values.pop("force"),
         checkpoint_every=values.pop("checkpoint_every"),

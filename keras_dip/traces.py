@@ -99,6 +99,12 @@ def shared_traces() -> Iterator[None]:
         _SHARED.reset(token)
 
 
+def share_traces() -> None:
+    """Let all fits from here on use each other's compiled steps, in this thread."""
+    if _SHARED.get() is None:
+        _SHARED.set(Traces())
+
+
 def traces_in_force() -> Traces:
     """Return the shared ones, or new ones where none are."""
     return _SHARED.get() or Traces()

@@ -9,7 +9,7 @@ import click
 from keras_dip import tasks
 from keras_dip.cli import options
 from keras_dip.cli.messages import Messages
-from keras_dip.images.output import SUFFIXES
+from keras_dip.images.formats import SUFFIXES
 from keras_dip.tasks import Declaration
 
 _FOLDER_HELP = {

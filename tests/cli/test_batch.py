@@ -139,7 +139,7 @@ def test_what_is_done_is_skipped_and_the_rest_is_done(
     ran = cli(*BATCH)
     assert ran.code == 1 and table(ran.err) == {"done": 2, "skipped": 0, "failed": 1}
     assert results(entries())["b.png"] == "failed"
-    assert f"keras-dip: {os.path.join('in', 'b.png')}: Expected a PNG" in ran.err
+    assert f"keras-dip: {os.path.join('in', 'b.png')}: Expected a picture" in ran.err
 
     picture("in/b.png")
     ran = cli(*BATCH)
