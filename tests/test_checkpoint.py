@@ -9,9 +9,17 @@ import keras
 import numpy as np
 import pytest
 
-from keras_dip import DeepImagePrior, Denoise, Inpaint, SuperResolve
+from keras_dip import (
+    DeepImagePrior,
+    Denoise,
+    Inpaint,
+    SuperResolve,
+    checkpoint,
+    fitting,
+)
 from keras_dip.checkpoint import Checkpoint
-from keras_dip.errors import KerasDipError
+from keras_dip.errors import ImageError, KerasDipError
+from keras_dip.stopping import TimeLimit
 
 TASKS = {
     "fission": lambda: Denoise(0.1),
@@ -47,8 +55,18 @@ class Count(keras.callbacks.Callback):
 
 @pytest.fixture
 def fit(tiny_network, scene):
-    def run(stop="fission", checkpoint=None, callbacks=(), members=1, noise=0.1):
-        task = TASKS[stop]()
+    def run(
+        stop="fission",
+        checkpoint=None,
+        callbacks=(),
+        members=1,
+        noise=0.1,
+        reference=None,
+        latent=None,
+        time_limit=None,
+        task=None,
+    ):
+        task = TASKS[task or stop]()
         size = (6, 5) if stop == "plateau" else (12, 10)
         prior = DeepImagePrior(
             task,
@@ -58,8 +76,11 @@ def fit(tiny_network, scene):
             members=members,
             snapshots=3,
             callbacks=callbacks,
+            latent=latent,
+            time_limit=time_limit,
         )
-        return prior.fit(scene(*size, 3, noise=noise), checkpoint=checkpoint)
+        picture = scene(*size, 3, noise=noise)
+        return prior.fit(picture, reference=reference, checkpoint=checkpoint)
 
     return run
 
@@ -175,3 +196,80 @@ def test_a_folder_that_cannot_be_made_is_told_before_the_fit(fit, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(KerasDipError, match="Expected a folder for checkpoints"):
         fit(checkpoint=tmp_path / "file" / "folder")
+
+
+def at_report(number, error):
+    """Raise at a report, as Ctrl-C or a broken callback would."""
+
+    class Raise(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == number:
+                raise error
+
+    return Raise()
+
+
+def test_ctrl_c_keeps_the_last_report_however_short_the_run(fit, tmp_path):
+    whole = fit()
+    fit(checkpoint=tmp_path, callbacks=[at_report(3, KeyboardInterrupt())])
+    count = Count()
+    continued = fit(checkpoint=tmp_path, callbacks=[count])
+    assert count.reports == len(whole.history["step"]) - 3
+    np.testing.assert_array_equal(whole.image, continued.image)
+
+
+def test_a_time_limit_in_the_middle_of_a_report(fit, tmp_path, monkeypatch):
+    whole = fit()
+    # One step a call, and a clock that stops at step 31.
+    monkeypatch.setattr(fitting, "MACS_PER_CALL", {"cpu": 1, "gpu": 1})
+
+    def late(self, batch, logs=None):
+        if self.model.step == 31:
+            self.reason, self.model.stop_training = "late", True
+
+    monkeypatch.setattr(TimeLimit, "on_train_batch_end", late)
+    cut = fit(checkpoint=Checkpoint(tmp_path, interval=0), time_limit=1000)
+    assert (cut.stopped_by, cut.steps) == ("time limit", 31)
+    monkeypatch.undo()
+    np.testing.assert_array_equal(fit(checkpoint=tmp_path).image, whole.image)
+
+
+def test_a_fit_that_was_saved_at_its_stop_does_not_go_on(fit, tmp_path):
+    whole = fit("discrepancy", task="fission")
+    last = len(whole.history["step"])
+    assert whole.stopped_by == "discrepancy"
+    with pytest.raises(RuntimeError, match="cut off"):
+        fit("discrepancy", Checkpoint(tmp_path, 0), [CutOff(last)], task="fission")
+    count = Count()
+    continued = fit("discrepancy", tmp_path, [count], task="fission")
+    assert count.reports == 0
+    np.testing.assert_array_equal(continued.image, whole.image)
+    assert continued.stop_reason == whole.stop_reason
+
+
+def test_what_cannot_be_kept_costs_a_warning(fit, tmp_path, monkeypatch):
+    def full(*_):
+        raise ImageError("Expected a writable output. Received: a full disk.")
+
+    monkeypatch.setattr(checkpoint, "atomic_write", full)
+    with pytest.warns(UserWarning, match="checkpoint was not kept.*full disk"):
+        restoration = fit(checkpoint=tmp_path)
+    np.testing.assert_array_equal(restoration.image, fit().image)
+
+
+def test_a_member_that_was_cut_is_not_finished(fit, monkeypatch):
+    def late(self, batch, logs=None):
+        if self.model.place[0] == 1 and self.model.step >= 50:
+            self.reason, self.model.stop_training = "late", True
+
+    monkeypatch.setattr(TimeLimit, "on_train_batch_end", late)
+    restoration = fit(members=2, time_limit=1000)
+    assert restoration.stopped_by == "time limit"
+
+
+def test_the_reference_and_the_start_belong_to_a_checkpoint(fit, tmp_path, scene):
+    fit(checkpoint=tmp_path, callbacks=[at_report(3, KeyboardInterrupt())])
+    with pytest.raises(KerasDipError, match="of another restoration"):
+        fit(checkpoint=tmp_path, reference=scene(12, 10, 3))
+    with pytest.raises(KerasDipError, match="of another restoration"):
+        fit(checkpoint=tmp_path, latent=scene(12, 10, 3))

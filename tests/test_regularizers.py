@@ -118,3 +118,12 @@ def test_a_prior_of_the_preset_is_used_unless_another_is_given(tiny_network, sce
     assert used() == ["TotalVariation(weight=0.02, kind='isotropic', beta=0.5)"]
     assert used(regularizer=Tikhonov(2)) == ["Tikhonov(weight=2)"]
     assert used(regularizer=()) == used(preset="paper") == []
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 5, 3), (1, 5, 1, 3), (1, 1, 1, 1)])
+@pytest.mark.parametrize("prior", [TotalVariation(1.0), Tikhonov(1.0)])
+def test_a_single_row_or_column_has_a_finite_penalty(shape, prior):
+    x = np.linspace(0, 1, np.prod(shape), dtype="float32").reshape(shape)
+    value = float(keras.ops.convert_to_numpy(prior(x)))
+    assert np.isfinite(value)
+    assert (value > 1e-3) == (max(shape[1:3]) > 1)

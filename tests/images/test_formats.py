@@ -1,5 +1,7 @@
 """What goes into a file and comes out again, for all formats, depths and modes."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -87,12 +89,17 @@ def test_the_command_line_knows_the_formats():
     assert tuple(FORMATS) == files.FORMATS
 
 
-@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp"])
-@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+METADATA = [
+    (suffix, dtype)
+    for suffix in (".png", ".tif", ".jpg", ".webp")
+    for dtype in ("uint8", "uint16")
+    if dtype in FORMATS[BY_SUFFIX[suffix]].depths
+]
+
+
+@pytest.mark.parametrize(("suffix", "dtype"), METADATA)
 def test_metadata_travels(tmp_path, suffix, dtype):
     name = BY_SUFFIX[suffix]
-    if dtype not in FORMATS[name].depths:
-        pytest.skip("the format has no such depth")
     exif = Image.Exif()
     exif[271] = "Maker"
     given = ImageInfo(
@@ -251,3 +258,29 @@ def test_one_deep_page_of_several(tmp_path):
 def test_plain_and_deep_pnm(tmp_path, text, expected):
     (tmp_path / "a.pnm").write_bytes(text)
     np.testing.assert_array_equal(read(tmp_path / "a.pnm")[0], expected)
+
+
+DOCS = Path(__file__).parents[2] / "docs" / "files.md"
+
+
+@pytest.mark.skipif(not DOCS.exists(), reason="needs the source tree")
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_table_in_the_docs_is_true(name):
+    depths = {"uint8": "8", "uint16": "16", "float32": "32f"}
+    kind = FORMATS[name]
+    alpha = [depths[d] for n, d, c, a in CASES if n == name and c == 3 and a]
+
+    def carried(what):
+        return "kept" if what in kind.carries else "-"
+
+    cells = [
+        name,
+        ", ".join(kind.suffixes),
+        ", ".join(depths[depth] for depth in kind.depths),
+        "kept",
+        "kept" if kind.channels is None else "-",
+        ", ".join(alpha) or "-",
+        *map(carried, ("icc_profile", "exif", "xmp", "dpi")),
+        "applied once" if "exif" in kind.carries else "-",
+    ]
+    assert f"| {' | '.join(cells)} |" in DOCS.read_text().splitlines()
