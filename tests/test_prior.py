@@ -687,3 +687,15 @@ def test_nothing_is_printed_unless_asked_for(restore, scene, capfd):
     restore(scene(*SIZE, 3))
     out, err = capfd.readouterr()
     assert (out, err) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("shape", "task"),
+    [((1, 1), Denoise(0.1)), ((1, 7, 3), SuperResolve(2)), ((3, 2), Denoise())],
+)
+def test_pictures_of_a_few_pixels(scene, small_skip, shape, task):
+    prior = DeepImagePrior(task, network=small_skip, steps=2)
+    image = prior.fit(scene(*shape)).image
+    factor = 2 if isinstance(task, SuperResolve) else 1
+    assert image.shape == (shape[0] * factor, shape[1] * factor, *shape[2:])
+    assert np.isfinite(image).all()
