@@ -182,7 +182,7 @@ def _write_more(
         with _kept(errors, request.keras):
             restoration.export(request.keras, force=force)
     if request.snapshots:
-        messages.note(f"writing snapshots into {request.snapshots}")
+        messages.note(f"writing snapshots into {_name(request.snapshots)}")
         with _kept(errors, request.snapshots):
             write_snapshots(
                 restoration, request.snapshots, info=info, inputs=inputs, force=force
@@ -250,14 +250,14 @@ def _task_arguments(
 
 def _check_holes(name: str, info: ImageInfo) -> None:
     """Refuse a picture whose alpha cannot be the mask."""
-    import numpy as np
+    from keras_dip.images.convert import to_unit
 
     if info.alpha is None:
         raise click.UsageError(
             f"Expected --{name} FILE, or a picture with transparent holes. "
             "Received: no mask and a picture without transparency."
         )
-    if (info.alpha > np.iinfo(info.alpha.dtype).max / 2).all():
+    if (to_unit(info.alpha) > 0.5).all():
         raise click.UsageError(
             f"Expected --{name} FILE, or a picture with transparent holes. "
             "Received: no mask and a picture that is opaque everywhere."
@@ -329,4 +329,7 @@ def _summarise(
 
 
 def _name(path: str) -> str:
-    return "standard output" if path == "-" else path
+    """Return a path as a line can show it, whatever its bytes are."""
+    if path == "-":
+        return "standard output"
+    return path if path.isprintable() else ascii(path)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from keras_dip import images
 from keras_dip.cli import main
+from keras_dip.images.convert import to_unit
 
 
 class FakeRestoration(SimpleNamespace):
@@ -56,7 +57,7 @@ class FakePrior:
         if self.error and not self.keeps_restoration:
             raise self.error
         factor = getattr(self.task, "factor", 1)
-        floats = (img / np.iinfo(img.dtype).max).astype("float32")
+        floats = to_unit(img)
         if self.task.takes_alpha:
             floats = floats[..., :-1]
         self.restoration = FakeRestoration(
