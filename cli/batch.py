@@ -20,6 +20,7 @@ from keras_dip.cli import FAILED as EXIT_FAILED
 from keras_dip.cli import INTERRUPTED
 from keras_dip.cli.batch_job import Job, local_files, settings_of
 from keras_dip.cli.batch_progress import Tally, display_for
+from keras_dip.cli.batch_request import absolute
 from keras_dip.cli.messages import Messages
 from keras_dip.cli.request import Request
 from keras_dip.errors import KerasDipError
@@ -42,6 +43,7 @@ class Batch:
         requests: What is asked for each of them.
         manifest: Of the output folder.
         force: Redo what is done.
+        elsewhere: Whether the work may be done from another working folder.
         title: What the progress is called.
     """
 
@@ -50,6 +52,7 @@ class Batch:
     manifest: Manifest
     force: bool
     title: str
+    elsewhere: bool = False
 
 
 def run_batch(batch: Batch, runner: Runner, messages: Messages) -> int:
@@ -91,14 +94,16 @@ def _jobs_to_do(batch: Batch, tally: Tally, messages: Messages) -> Iterator[Job]
             ours = entry is not None and entry.result in (DONE, FAILED)
             if existing and not ours:
                 why = f"{existing[0]!r} is there, and not of this manifest (--force)"
-                skipped = Entry(request.source, picture.name, SKIPPED, error=why)
+                skipped = Entry(picture.source, picture.name, SKIPPED, error=why)
                 if skipped == entry:
                     tally.add(skipped)
                 else:
                     _keep(batch, skipped, tally, messages)
                 continue
         allowed = dataclasses.replace(request, force=True)
-        yield Job(picture.name, allowed, messages.verbose)
+        if batch.elsewhere:
+            allowed = absolute(allowed)
+        yield Job(picture.source, picture.name, allowed, messages.verbose)
 
 
 def _is_made(entry: Entry, request: Request) -> bool:
@@ -121,5 +126,4 @@ def _keep(batch: Batch, entry: Entry, tally: Tally, messages: Messages) -> None:
 
 
 def _of_a_death(end: Ended[Job, Entry]) -> Entry:
-    job = end.job
-    return Entry(job.request.source, job.name, FAILED, error=end.error)
+    return Entry(end.job.input, end.job.name, FAILED, error=end.error)

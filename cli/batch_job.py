@@ -31,11 +31,13 @@ class Job:
     """What a worker needs to know of a picture.
 
     Attributes:
+        input: The picture as it was named.
         name: Of the output, below the output folder.
         request: What is asked for it; its files may be URLs.
         verbose: Whether the worker speaks.
     """
 
+    input: str
     name: str
     request: Request
     verbose: bool = False
@@ -55,7 +57,7 @@ def restore_job(job: Job) -> Entry:
     except Exception as error:
         facts |= {"result": FAILED, "error": reason(error)}
     seconds = round(time.monotonic() - begun, 3)
-    return Entry(job.request.source, job.name, seconds=seconds, **facts)
+    return Entry(job.input, job.name, seconds=seconds, **facts)
 
 
 def _restore(request: Request, verbose: bool) -> dict[str, Any]:

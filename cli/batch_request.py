@@ -6,6 +6,7 @@ the same name; a file that is read may also be one for all pictures.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -109,6 +110,22 @@ def _request(asked: Asked, picture: Picture) -> Request:
         checkpoint_every=values.pop("checkpoint_every"),
         settings=values,
     )
+
+
+def absolute(request: Request) -> Request:
+    """Return the request with paths that are the same from every working folder."""
+
+    def anywhere(path: str | None) -> str | None:
+        return path if path is None or is_url(path) else os.path.abspath(path)
+
+    paths: dict[str, Any] = {
+        name: anywhere(getattr(request, name))
+        for name in ("source", "output", *WRITTEN, *FOLDERS, *_READ)
+    }
+    options = dict(request.task_options)
+    for name in _files_of(request.declaration):
+        options[name] = anywhere(options[name])
+    return dataclasses.replace(request, task_options=options, **paths)
 
 
 def _cells(asked: Asked, picture: Picture) -> dict[str, Any]:

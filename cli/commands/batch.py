@@ -161,12 +161,8 @@ def _restore_all(
 
     sources, recursive = values.pop("sources"), values.pop("recursive")
     suffix, output = values.pop("suffix"), values.pop("output")
-    runner = _runner(
-        values.pop("workers"),
-        values.pop("ray"),
-        values.pop("gpus_per_picture"),
-        values["device"],
-    )
+    ray, share = values.pop("ray"), values.pop("gpus_per_picture")
+    runner = _runner(values.pop("workers"), ray, share, values["device"])
     params = {p.name or "": p for p in single if p.expose_value}
     asked = Asked(declaration, params, values, output)
     pictures = find_pictures(
@@ -178,7 +174,14 @@ def _restore_all(
     requests = list(make_requests(asked, pictures))
     make_folder(output)
     title = f"batch {declaration.title}"
-    batch = Batch(pictures, requests, Manifest(output), values["force"], title)
+    batch = Batch(
+        pictures,
+        requests,
+        Manifest(output),
+        force=values["force"],
+        title=title,
+        elsewhere=ray is not None,
+    )
     return run_batch(batch, runner, messages)
 
 

@@ -6,7 +6,12 @@ back to the driver, which alone writes the manifest.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
+import signal
+import socket
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, Generic
 
@@ -16,6 +21,9 @@ from keras_dip.errors import KerasDipError
 LOCAL = "local"
 JOBS_PER_SLOT = 2
 """Begun or waiting at once, for each that can run: no node waits for the driver."""
+
+SECONDS_TO_REACH = 10.0
+LONGEST_ERROR = 500  # characters
 
 
 class RayRunner(Generic[JobT, ResultT]):
@@ -78,8 +86,7 @@ class RayRunner(Generic[JobT, ResultT]):
                 try:
                     yield Ended(job, ray.get(reference))
                 except ray.exceptions.RayError as error:
-                    first, *_ = str(error).splitlines() or [""]
-                    yield Ended(job, error=f"{type(error).__name__}: {first}")
+                    yield Ended(job, error=_in_a_line(error))
 
     def _slots(self, resources: dict[str, float]) -> int:
         """Return how many jobs the cluster can run at once."""
@@ -104,18 +111,47 @@ class RayRunner(Generic[JobT, ResultT]):
             # Jobs and results are small: they need none of the default's gigabytes.
             mine = {"include_dashboard": False, "object_store_memory": 100 * 2**20}
         try:
-            ray.init(
-                address=self._address,
-                runtime_env={"env_vars": threads},
-                log_to_driver=False,
-                logging_level="ERROR",
-                **mine,
-            )
+            _reach(self._address)
+            with _own_signals():
+                ray.init(
+                    address=self._address,
+                    runtime_env={"env_vars": threads},
+                    log_to_driver=False,
+                    logging_level="ERROR",
+                    **mine,
+                )
         except Exception as error:  # of many kinds
             raise KerasDipError(
                 "Expected the address of a Ray cluster, or 'local'. Received: "
-                f"{self._address!r} ({type(error).__name__}: {error})."
+                f"{self._address!r} ({_in_a_line(error)})."
             ) from error
+
+
+def _reach(address: str) -> None:
+    """Raise OSError where nobody listens: Ray itself tries for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host, int(port)), SECONDS_TO_REACH).close()
+
+
+@contextlib.contextmanager
+def _own_signals() -> Iterator[None]:
+    """Keep what SIGTERM means in the main thread: Ray would end the process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _in_a_line(error: Exception) -> str:
+    """Return an error without the colours and lines of Ray's messages."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    text = " ".join(f"{type(error).__name__}: {plain}".split())
+    return text if len(text) <= LONGEST_ERROR else f"{text[:LONGEST_ERROR]}..."
 
 
 def _ray() -> Any:

@@ -1,3 +1,4 @@
+import os
 from importlib import import_module
 from pathlib import Path
 
@@ -7,5 +8,7 @@ import pytest
 @pytest.fixture
 def jobs(monkeypatch):
     """The functions of batch_jobs.py, in a module that workers can import too."""
-    monkeypatch.syspath_prepend(Path(__file__).parent)
+    here = str(Path(__file__).parent)
+    monkeypatch.syspath_prepend(here)
+    monkeypatch.setenv("PYTHONPATH", here, prepend=os.pathsep)  # for those of Ray
     return import_module("batch_jobs")

@@ -3,6 +3,7 @@ import os
 import signal
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -403,11 +404,41 @@ def test_ray_needs_a_package(cli, prior, pictures, monkeypatch):
     assert ran.code == 1 and "pip install 'keras_dip[ray]'" in ran.err
 
 
+def on_ray(work):
+    from keras_dip.batch.cluster import LOCAL, RayRunner
+
+    return RayRunner(work, LOCAL)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+@pytest.mark.parametrize(
+    ("runner", "why"),
+    [
+        (lambda work: LocalRunner(work, [{}, {}]), "2 workers died of it (SIGKILL"),
+        pytest.param(
+            on_ray,
+            "WorkerCrashedError: ",
+            marks=[
+                pytest.mark.ray,
+                pytest.mark.skipif(
+                    find_spec("ray") is None, reason="needs Ray: extra 'ray'"
+                ),
+                # Ray leaves sockets and files to the end of its processes.
+                pytest.mark.filterwarnings("ignore::ResourceWarning"),
+                pytest.mark.filterwarnings(
+                    "ignore::pytest.PytestUnraisableExceptionWarning"
+                ),
+            ],
+        ),
+    ],
+    ids=["here", "ray"],
+)
 def test_a_worker_killed_in_the_middle_costs_nothing_but_time(
-    folder, picture, monkeypatch, entries
+    folder, picture, monkeypatch, entries, runner, why
 ):
-    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "batch")
+    helpers = str(Path(__file__).parents[1] / "batch")
+    monkeypatch.syspath_prepend(helpers)
+    monkeypatch.setenv("PYTHONPATH", helpers, prepend=os.pathsep)  # for those of Ray
     work = import_module("batch_jobs").copy_or_die
     names = ["a.png", "die once.png", "c.png", "die always.png", "e.png"]
     for name in names:
@@ -416,13 +447,19 @@ def test_a_worker_killed_in_the_middle_costs_nothing_but_time(
     declaration = tasks.declaration("denoise")
     batch = Batch(
         [Picture(name, name) for name in names],
-        [Request(declaration, {}, {}, name, f"out/{name}") for name in names],
+        [
+            Request(
+                declaration, {"sigma": 25.0, "noise": None}, {}, name, f"out/{name}"
+            )
+            for name in names
+        ],
         Manifest("out"),
         force=False,
         title="batch",
+        elsewhere=True,
     )
 
-    code = run_batch(batch, LocalRunner(work, [{}, {}]), Messages())
+    code = run_batch(batch, runner(work), Messages())
 
     assert code == 1
     lines = entries()
@@ -430,7 +467,7 @@ def test_a_worker_killed_in_the_middle_costs_nothing_but_time(
     assert results(lines).pop("die always.png") == "failed"
     assert [x["result"] for x in lines].count("done") == 4
     (failed,) = (line for line in lines if line["result"] == "failed")
-    assert failed["error"].startswith("2 workers died of it (SIGKILL")
+    assert failed["error"].startswith(why)
 
 
 def test_six_pictures_of_which_two_are_bad(cli, folder, scene, entries, pixels):
