@@ -109,12 +109,12 @@ def _open(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
         raise KerasDipError(f"{os.fspath(path)!r}: {error}") from error
     except UnicodeDecodeError as error:
         raise _unusable(path, "has damaged metadata", error) from error
-    _check_size(session, fields, path)
     if _outputs(session) not in ([OUTPUT], [table.OUTPUT]) or session.get_inputs():
         raise KerasDipError(
             f"Expected a file whose only output is {OUTPUT!r} and which needs no input."
             f" Received: {os.fspath(path)!r}."
         )
+    _check_size(session, fields, path)
     return session, fields
 
 

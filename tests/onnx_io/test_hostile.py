@@ -124,3 +124,12 @@ def test_a_table_that_is_none(tiny_onnx, fields, tmp_path, use, tiles):
     helper.set_model_props(model, texts)
     onnx.save(model, tmp_path / "table.onnx")
     refused(use, tmp_path / "table.onnx", "Expected")
+
+
+@both
+def test_a_graph_without_an_output(tiny_onnx, use):
+    path = tiny_onnx()
+    model = onnx.load(path)
+    del model.graph.output[:]
+    onnx.save(model, path)
+    refused(use, path, "Expected")
