@@ -1,7 +1,7 @@
 """How much memory a fit needs, and how much there is.
 
 A step keeps the outputs of all layers for the gradient, so that their number decides;
-what each costs was measured (docs/accuracy.md, "Memory").
+what each costs was measured (docs/large-pictures.md).
 """
 
 import contextlib
