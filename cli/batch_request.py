@@ -62,12 +62,21 @@ def make_requests(asked: Asked, pictures: Sequence[Picture]) -> Iterator[Request
     Raises:
         click.UsageError: With the line of the list, where it comes from one.
     """
+    clean = asked.values["reference"]
+    if clean and not os.path.isdir(clean):
+        raise click.UsageError(
+            f"Expected a local folder for --reference. Received: {clean!r}."
+        )
     for picture in pictures:
         try:
             request = _request(asked, picture)
             check_usage(request)
             if "-" in (*request.inputs, *request.outputs):
                 raise click.UsageError("Expected files in a batch. Received: '-'.")
+            if request.checkpoint and any(map(is_url, request.inputs)):
+                raise click.UsageError(
+                    "Expected local files beside --checkpoint. Received: URLs."
+                )
         except click.UsageError as error:
             where = f"{picture.line}: " if picture.line else ""
             raise click.UsageError(where + error.format_message()) from error
