@@ -61,7 +61,11 @@ def run_batch(batch: Batch, runner: Runner, messages: Messages) -> int:
     interrupted = False
     display = display_for(messages, batch.title)
     jobs = _jobs_to_do(batch, tally, messages)
-    with display, contextlib.closing(runner.run(jobs)) as ended:
+    with (
+        batch.manifest.locked(),
+        display,
+        contextlib.closing(runner.run(jobs)) as ended,
+    ):
         try:
             for end in ended:
                 entry = end.result or _of_a_death(end)

@@ -26,6 +26,14 @@ if TYPE_CHECKING:
     from keras_dip.restoration import Restoration
 
 
+_NO_SETTINGS = (
+    *("declaration", "task_options", "settings", "source", "output", "onnx", "keras"),
+    *("warm_start", "checkpoint", "checkpoint_every", "uncertainty", "snapshots"),
+    *("reference", "force"),
+)
+"""Fields of a request that are told in another way, or change nothing of a picture."""
+
+
 @dataclass(frozen=True)
 class Job:
     """What a worker needs to know of a picture.
@@ -132,8 +140,10 @@ def settings_of(request: Request) -> dict[str, Any]:
     ]
     if inside:  # the files that a list of degradations names
         settings["files"] = [_content(path) for path in inside]
-    if request.onnx:
-        settings["half"] = request.half
+    for field in dataclasses.fields(request):
+        value = getattr(request, field.name)
+        if field.name not in _NO_SETTINGS and value != field.default:
+            settings[field.name] = value
     given = {name: value for name, value in settings.items() if value is not None}
     return {"task": request.declaration.title, "options": given}
 

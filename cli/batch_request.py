@@ -28,8 +28,6 @@ WRITTEN = {"onnx": ".onnx", "keras": ".keras", "uncertainty": ".npy"}
 FOLDERS = ("snapshots", "checkpoint")
 """Those that are folders of a folder for each picture."""
 
-_READ = ("reference", "warm_start")
-_OF_FILES = ("page", "data_range", "depth", "format", "strip")
 _NOT_IN_A_LIST = (*WRITTEN, *FOLDERS, "output", "half", "force", "checkpoint_every")
 
 
@@ -52,7 +50,7 @@ class Asked:
     @property
     def folders(self) -> list[str]:
         """The folders whose pictures are no inputs."""
-        named = [*WRITTEN, *FOLDERS, *_READ, *_files_of(self.declaration)]
+        named = [*WRITTEN, *FOLDERS, *_read_by(self.declaration)]
         values = [self.values.get(name) for name in named]
         return [self.output, *(v for v in values if v and os.path.isdir(v))]
 
@@ -63,12 +61,21 @@ def make_requests(asked: Asked, pictures: Sequence[Picture]) -> Iterator[Request
     Raises:
         click.UsageError: With the line of the list, where it comes from one.
     """
+    clean = asked.values["reference"]
+    if clean and not os.path.isdir(clean):
+        raise click.UsageError(
+            f"Expected a local folder for --reference. Received: {clean!r}."
+        )
     for picture in pictures:
         try:
             request = _request(asked, picture)
             check_usage(request)
             if "-" in (*request.inputs, *request.outputs):
                 raise click.UsageError("Expected files in a batch. Received: '-'.")
+            if request.checkpoint and any(map(is_url, request.inputs)):
+                raise click.UsageError(
+                    "Expected local files beside --checkpoint. Received: URLs."
+                )
         except click.UsageError as error:
             where = f"{picture.line}: " if picture.line else ""
             raise click.UsageError(where + error.format_message()) from error
@@ -77,39 +84,40 @@ def make_requests(asked: Asked, pictures: Sequence[Picture]) -> Iterator[Request
 
 def _request(asked: Asked, picture: Picture) -> Request:
     values = {**asked.values, **_cells(asked, picture)}
-    for name, param in asked.params.items():
-        if param.required and values.get(name) is None and name in values:
-            flag = name.replace("_", "-")
+    for name, value in values.items():
+        if value is None and asked.params[name].required:
             raise click.UsageError(
-                f"Expected --{flag}, or a column '{name}' in a list. Received: none "
-                f"for {picture.source!r}."
+                f"Expected --{name.replace('_', '-')}, or a column '{name}' in a list. "
+                f"Received: none for {picture.source!r}."
             )
-    stem = PurePosixPath(picture.name).with_suffix("")
-    for name, suffix in WRITTEN.items():
-        if values[name]:
-            values[name] = os.path.join(values[name], f"{stem}{suffix}")
-    for name in FOLDERS:
-        if values[name]:
-            values[name] = os.path.join(values[name], picture.name)
-    files = _files_of(asked.declaration)
-    for name in (*_READ, *files):
-        if values[name] and os.path.isdir(values[name]):
-            wanted = ".keras" if name == "warm_start" else None
-            values[name] = _same_name(values[name], picture.name, wanted)
-    if values["reference"] and not _exists(values["reference"]):
-        values["reference"] = None  # only for the PSNR, where it is known
+    _name_files(asked.declaration, values, picture.name)
     own = {option.name for option in asked.declaration.options}
+    rest = {field.name for field in dataclasses.fields(Request)} & set(values)
     return Request(
         asked.declaration,
-        task_options={name: values.pop(name) for name in own},
         source=picture.source,
         output=os.path.join(asked.output, *picture.name.split("/")),
-        **{n: values.pop(n) for n in (*WRITTEN, *FOLDERS, *_READ, *_OF_FILES)},
-        half=values.pop("half"),
-        force=values.pop("force"),
-        checkpoint_every=values.pop("checkpoint_every"),
+        task_options={name: values.pop(name) for name in own},
+        **{name: values.pop(name) for name in rest},
         settings=values,
     )
+
+
+def _name_files(declaration: Declaration, values: dict[str, Any], name: str) -> None:
+    """Put the files of one picture in the place of the folders of all."""
+    stem = PurePosixPath(name).with_suffix("")
+    for option, suffix in WRITTEN.items():
+        if values[option]:
+            values[option] = os.path.join(values[option], f"{stem}{suffix}")
+    for option in FOLDERS:
+        if values[option]:
+            values[option] = os.path.join(values[option], name)
+    for option, suffixes in _read_by(declaration).items():
+        if values[option] and os.path.isdir(values[option]):
+            values[option] = _same_name(values[option], name, suffixes)
+    reference = values["reference"]
+    if reference and not (is_url(reference) or os.path.exists(reference)):
+        values["reference"] = None  # only for the PSNR, where it is known
 
 
 def absolute(request: Request) -> Request:
@@ -118,14 +126,17 @@ def absolute(request: Request) -> Request:
     def anywhere(path: str | None) -> str | None:
         return path if path is None or is_url(path) else os.path.abspath(path)
 
-    paths: dict[str, Any] = {
+    own = dict(request.task_options)
+    more: dict[str, Any] = {
         name: anywhere(getattr(request, name))
-        for name in ("source", "output", *WRITTEN, *FOLDERS, *_READ)
+        for name in ("source", "output", *WRITTEN, *FOLDERS)
     }
-    options = dict(request.task_options)
-    for name in _files_of(request.declaration):
-        options[name] = anywhere(options[name])
-    return dataclasses.replace(request, task_options=options, **paths)
+    for name in _read_by(request.declaration):
+        if name in own:
+            own[name] = anywhere(own[name])
+        else:
+            more[name] = anywhere(getattr(request, name))
+    return dataclasses.replace(request, task_options=own, **more)
 
 
 def _cells(asked: Asked, picture: Picture) -> dict[str, Any]:
@@ -142,22 +153,24 @@ def _cells(asked: Asked, picture: Picture) -> dict[str, Any]:
             )
         param = asked.params[name]
         value = param.process_value(click.get_current_context(), text)
-        is_file = name in (*_READ, *_files_of(asked.declaration))
+        is_file = name in _read_by(asked.declaration)
         cells[name] = beside(picture, value) if is_file else value
     return cells
 
 
-def _files_of(declaration: Declaration) -> list[str]:
-    return [o.name for o in declaration.options if o.type in METAVAR_FILE]
+def _read_by(declaration: Declaration) -> dict[str, Sequence[str]]:
+    """Return the options that name a file to read, and the suffixes it may have."""
+    suffixes = {"degradation": (".toml",), "model": (".keras",)}
+    own = {
+        option.name: suffixes.get(option.type, SUFFIXES)
+        for option in declaration.options
+        if option.type in METAVAR_FILE
+    }
+    return {**own, "reference": SUFFIXES, "warm_start": (".keras",)}
 
 
-def _same_name(folder: str, name: str, suffix: str | None) -> str:
-    """Return the file of a folder for a picture, whatever its format."""
+def _same_name(folder: str, name: str, suffixes: Sequence[str]) -> str:
+    """Return the file of a folder for a picture, by its name or one like it."""
     same = Path(folder, name)
-    names = [same.with_suffix(s) for s in ((suffix,) if suffix else SUFFIXES)]
-    found = (path for path in (same, *names) if path.is_file())
-    return str(next(found, same))
-
-
-def _exists(path: str) -> bool:
-    return is_url(path) or os.path.exists(path)
+    names = [same, *map(same.with_suffix, suffixes)]
+    return str(next((path for path in names if path.is_file()), same))

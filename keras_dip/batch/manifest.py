@@ -6,11 +6,12 @@ tear the last one all the same, it is not read, and cut off before the next is w
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,30 @@ class Manifest:
             self._torn_at = len(data) - len(torn)
         for entry in filter(None, map(_entry, lines)):
             self.entries[entry.output] = entry
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other batches from the same folder, where the system can (not Windows).
+
+        Raises:
+            KerasDipError: If another is at work there.
+        """
+        try:
+            import fcntl
+        except ImportError:
+            yield
+            return
+        with open(self._path, "ab") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise KerasDipError(
+                    "Expected an output folder where no other batch is at work. "
+                    f"Received: {str(self._path.parent)!r}."
+                ) from error
+            except OSError:
+                pass  # a network drive without locks
+            yield
 
     def append(self, entry: Entry) -> None:
         """Write an entry behind the others, to the disk.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -23,8 +23,15 @@ def is_url(path: str) -> bool:
     return _SCHEME.match(path) is not None
 
 
-def list_urls(url: str, *, recursive: bool) -> list[tuple[str, str]]:
-    """Return what a URL of a file, a folder or a pattern stands for.
+def list_urls(
+    url: str, *, recursive: bool, wanted: Callable[[str], bool]
+) -> list[tuple[str, str]]:
+    """Return the files that a URL of a file, a folder or a pattern stands for.
+
+    Args:
+        url: Of any of these.
+        recursive: Whether the folders of a folder belong to it.
+        wanted: Tells which names to take from a folder or pattern.
 
     Returns:
         URLs, and their paths below the folder, or below the last folder before the
@@ -37,16 +44,18 @@ def list_urls(url: str, *, recursive: bool) -> list[tuple[str, str]]:
     with _explained(url):
         fs, path = _fsspec().url_to_fs(url)
         if has_pattern(outer):
-            found, root = fs.glob(path), fixed_folder(path)
+            about = fs.glob(path, detail=True)  # asks nothing for each file
+            found = [name for name in about if about[name]["type"] == "file"]
+            root = fixed_folder(path)
         elif fs.isfile(path):
-            found, root = [path], path.rpartition("/")[0]
+            return [(url, path.rpartition("/")[2])]
         else:
             found = fs.find(path, maxdepth=None if recursive else 1)
             root = path.rstrip("/")
-        files = sorted(file for file in found if not fs.isdir(file))
     return [
         (fs.unstrip_protocol(file) + chain + inner, file[len(root) :].lstrip("/"))
-        for file in files
+        for file in sorted(found)
+        if wanted(file)
     ]
 
 

@@ -136,12 +136,7 @@ def _pictures_of(
     elif os.path.exists(source):
         yield from _of_file(source)
     elif has_pattern(source):
-        root = fixed_folder(Path(source).as_posix()) or (
-            "/" if source[0] == "/" else ""
-        )
-        for path in sorted(glob.glob(source, recursive=True)):
-            if _wanted(path, suffixes) and not _is_below(path, hidden):
-                yield Picture(path, Path(os.path.relpath(path, root or ".")).as_posix())
+        yield from _of_pattern(source, suffixes, hidden)
     else:
         raise KerasDipError(
             "Expected a folder, a pattern, a list (.txt, .csv), a picture or a URL. "
@@ -159,8 +154,19 @@ def _of_folder(
         folders[:] = sorted(f for f in folders if recursive and f[0] != ".")
         for file in sorted(files):
             path = os.path.join(folder, file)
-            if _wanted(path, suffixes):
+            if _is_picture(file, suffixes):
                 yield Picture(path, Path(os.path.relpath(path, source)).as_posix())
+
+
+def _of_pattern(
+    pattern: str, suffixes: Sequence[str], hidden: Sequence[Path]
+) -> Iterator[Picture]:
+    top = "/" if pattern[0] == "/" else "."
+    root = fixed_folder(Path(pattern).as_posix()) or top
+    for path in sorted(glob.glob(pattern, recursive=True)):
+        wanted = _is_picture(os.path.basename(path), suffixes)
+        if wanted and not os.path.isdir(path) and not _is_below(path, hidden):
+            yield Picture(path, Path(os.path.relpath(path, root)).as_posix())
 
 
 def _of_file(source: str) -> Iterator[Picture]:
@@ -180,11 +186,12 @@ def _of_url(url: str, suffixes: Sequence[str], recursive: bool) -> Iterator[Pict
     if url.lower().endswith(LISTS):
         yield from _of_list(url, read_text(url))
         return
-    found = list_urls(url, recursive=recursive)
-    alone = len(found) == 1 and found[0][0].rstrip("/") == url.rstrip("/")
-    for address, name in found:
-        if alone or _wanted(address.partition("::")[0], suffixes):
-            yield Picture(address, name)
+
+    def wanted(path: str) -> bool:
+        return _is_picture(path.rpartition("/")[2], suffixes)
+
+    for address, name in list_urls(url, recursive=recursive, wanted=wanted):
+        yield Picture(address, name)
 
 
 def _of_list(source: str, text: str) -> Iterator[Picture]:
@@ -250,10 +257,8 @@ def _leads_out(path: str) -> bool:
     return posixpath.normpath(path).split("/")[0] == ".."
 
 
-def _wanted(path: str, suffixes: Sequence[str]) -> bool:
-    name = os.path.basename(path)
-    hidden = name[:1] == "." or os.path.isdir(path)
-    return name.lower().endswith(tuple(suffixes)) and not hidden
+def _is_picture(name: str, suffixes: Sequence[str]) -> bool:
+    return name[:1] != "." and name.lower().endswith(tuple(suffixes))
 
 
 def _is_below(path: str, folders: Sequence[Path]) -> bool:

@@ -68,7 +68,7 @@ def decode(texts: Mapping[str, str]) -> dict[str, Any]:
         raise KerasDipError("Expected a file written by keras_dip. Received: another.")
     if version != FORMAT_VERSION:
         raise KerasDipError(
-            f"Expected file format {FORMAT_VERSION}. Received: {version}; "
+            f"Expected file format {FORMAT_VERSION}. Received: {version!r}; "
             "a newer keras_dip can read it."
         )
     missing = {PREFIX + name for name in FIELDS} - set(texts)

@@ -103,3 +103,15 @@ def test_a_manifest_that_is_no_file(tmp_path):
     (tmp_path / "manifest.jsonl").mkdir()
     with pytest.raises(KerasDipError, match=r"Expected a manifest .*Received: .*jsonl"):
         Manifest(tmp_path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no flock")
+def test_two_batches_do_not_work_in_one_folder(tmp_path):
+    with Manifest(tmp_path).locked():
+        with (
+            pytest.raises(KerasDipError, match="no other batch is at work"),
+            Manifest(tmp_path).locked(),
+        ):
+            pass
+    with Manifest(tmp_path).locked():
+        pass

@@ -152,7 +152,8 @@ def test_urls_of_a_folder_a_pattern_and_a_file(memory):
     assert find("memory://in") == [(a, "a.JPG"), (b, "b.png"), (c, "deep/c.png")]
     assert find("memory://in/", recursive=False) == [(a, "a.JPG"), (b, "b.png")]
     assert find("memory://in/**/*.png") == [(b, "b.png"), (c, "deep/c.png")]
-    assert find("memory://in/b.png") == [(b, "b.png")]
+    assert find("memory://in/b.png") == [("memory://in/b.png", "b.png")]
+    assert find("memory://in/notes.md") == [("memory://in/notes.md", "notes.md")]
 
 
 def test_a_list_behind_a_url(memory):

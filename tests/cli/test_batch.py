@@ -304,6 +304,7 @@ def test_a_list_that_is_wrong_is_refused_with_its_line(
         (("--half",), "Expected --onnx"),
         (("--uncertainty", "maps"), "--members 2 or more"),
         (("--warm-start", "-"), "Expected files in a batch"),
+        (("--reference", "nowhere"), "Expected a local folder for --reference"),
         (("--workers", "0"), "0 is not in the range"),
         (("--gpus-per-picture", "0.5"), "Expected --ray beside"),
         (("--ray", "local", "--workers", "2"), "--workers or --ray. Received: both"),
@@ -383,6 +384,8 @@ def test_pictures_behind_urls(cli, prior, here, pictures, folder, entries, pixel
         batch = ("batch", "denoise", "memory://there", "-o", "out")
         assert cli(*batch).code == 0
         assert table(cli(*batch).err)["skipped"] == 3
+        ran = cli(*batch, "--checkpoint", "kept")
+        assert ran.code == 2 and "Expected local files beside --checkpoint" in ran.err
         fs.pipe_file("/there/a.png", b"no picture")
         assert cli(*batch).code == 1
     finally:

@@ -41,7 +41,7 @@ def test_a_missing_or_unknown_field_is_refused(fields):
     ("changes", "message"),
     [
         ({"format_version": None}, "written by keras_dip"),
-        ({"format_version": "2"}, "format 1. Received: 2; a newer"),
+        ({"format_version": "2"}, "format 1. Received: '2'; a newer"),
         ({"seed": None}, r"none for \['keras_dip.seed'\]"),
         ({"shape": "[4, 5"}, r"JSON in keras_dip.shape. Received: '\[4, 5'"),
     ],
