@@ -24,6 +24,7 @@ from keras_dip.errors import KerasDipError
 
 if TYPE_CHECKING:
     from keras_dip.restoration import Restoration
+    from keras_dip.traces import Traces
 
 
 _NO_SETTINGS = (
@@ -87,11 +88,19 @@ def _restore(request: Request, verbose: bool) -> dict[str, Any]:
         make_folder(Path(path).parent)
     with messages.warnings_as_lines():
         with hushed_tensorflow(messages):
-            from keras_dip.traces import share_traces
-        share_traces()
-        code = restore(request, messages, told)
+            from keras_dip.traces import shared_traces
+        with shared_traces(_traces()):
+            code = restore(request, messages, told)
     error = f"not everything was written (exit code {code})" if code else None
     return {**facts, "result": FAILED if code else DONE, "error": error}
+
+
+@functools.cache
+def _traces() -> Traces:
+    """Return the compiled steps that this process keeps for its next picture."""
+    from keras_dip.traces import Traces
+
+    return Traces()
 
 
 @contextlib.contextmanager

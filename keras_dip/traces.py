@@ -90,19 +90,17 @@ def graph_key(
 
 
 @contextmanager
-def shared_traces() -> Iterator[None]:
-    """Let all fits inside use each other's compiled steps, one after the other."""
-    token = _SHARED.set(Traces())
+def shared_traces(traces: Traces | None = None) -> Iterator[None]:
+    """Let all fits inside use each other's compiled steps, one after the other.
+
+    Args:
+        traces: those that were shared before; None begins without any.
+    """
+    token = _SHARED.set(traces or Traces())
     try:
         yield
     finally:
         _SHARED.reset(token)
-
-
-def share_traces() -> None:
-    """Let all fits from here on use each other's compiled steps, in this thread."""
-    if _SHARED.get() is None:
-        _SHARED.set(Traces())
 
 
 def traces_in_force() -> Traces:

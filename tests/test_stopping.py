@@ -223,7 +223,8 @@ def test_the_fit_sees_y1_in_z_and_the_result_is_made_from_y(tiny_network, scene)
     np.testing.assert_allclose(member.latent.values[..., :3], y, atol=0.5 / 255 + 1e-6)
     np.testing.assert_array_equal(z[..., 3:], member.latent.values[..., 3:])
     assert np.std(y1 - y) == pytest.approx(0.2 * sigma, rel=0.1)
-    assert member.model.sigma == pytest.approx(sigma * math.sqrt(1.04))
+    seen = float(np.asarray(member.model.sigma.value))
+    assert seen == pytest.approx(sigma * math.sqrt(1.04))
 
 
 def random_mask(*shape, known=0.5):
