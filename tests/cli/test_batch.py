@@ -368,7 +368,12 @@ def test_ctrl_c_keeps_what_is_done(cli, prior, here, pictures, monkeypatch, entr
 
     whole = prior.fit
     monkeypatch.setattr(prior, "fit", fit)
-    ran = cli(*BATCH)
+    # A script's background job, as a test run may be, has it ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        ran = cli(*BATCH)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert ran.code == 130 and "the same command goes on" in ran.err
     assert results(entries()) == {"a.png": "done"}
     assert "not begun or cut off         2" in ran.err
