@@ -143,6 +143,16 @@ def test_scratches_are_filled(face):
     assert psnr(restored, face) > psnr(img, face) + 10
 
 
+def test_structure_with_half_of_the_pixels_missing_is_filled():
+    tripod = (data.camera()[300:428, 180:308] / 255).astype("float32")
+    mask = np.random.default_rng(0).random(tripod.shape) > 0.5
+    img = np.where(mask, tripod, 0).astype("float32")
+    restored = DeepImagePrior(Inpaint(mask, keep_known=True)).fit(img).image
+    filled = inpaint_biharmonic(img, ~mask).astype("float32")
+    # Measured: 29.6 dB, biharmonic 28.4. On fine texture it is the other way round.
+    assert compared("half missing", tripod, restored, filled) > 0.5
+
+
 def small_classifier():
     keras.utils.set_random_seed(0)
     layers = [
