@@ -120,3 +120,9 @@ def test_tiles_and_memory_reach_the_fit(cli, prior, picture):
     (made,) = prior.made
     given = {k: made.settings[k] for k in ("tile", "tile_overlap", "max_memory")}
     assert given == {"tile": 256, "tile_overlap": 32, "max_memory": 3 * 2**29}
+
+
+def test_snapshots_of_bands_are_tiffs(cli, prior, stack, folder):
+    ran = cli("denoise", "stack.tif", "-o", "out.tif", "--snapshots", "snaps")
+    assert ran.code == 0, ran.err
+    assert read("snaps/step_00025.tif")[0].shape == (6, 7, 6)
