@@ -65,6 +65,12 @@ def _fit(settings: dict[str, Any]) -> list[tuple[str, str]]:
     if settings.get("noise_sigma"):
         levels = settings["noise_sigma"] * GREY_LEVELS
         rows.append(("noise", f"sigma {levels:.1f} grey levels of {GREY_LEVELS}"))
+    tiles = settings.get("tiles")
+    if isinstance(tiles, dict) and all(
+        isinstance(tiles.get(name), list) for name in ("side", "tops", "lefts")
+    ):
+        count = len(tiles["tops"]) * len(tiles["lefts"])
+        rows.append(("tiles", f"{count}, of {_times(tiles['side'][::-1])} pixels"))
     if settings.get("blend"):
         rows.append(("blend", f"{settings['blend']:g} of the input"))
     return rows

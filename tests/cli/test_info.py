@@ -69,3 +69,9 @@ def test_json_holds_everything(cli, tiny_onnx):
     assert told["settings"] == {"preset": "fast", "task_options": {"sigma": None}}
     assert told["image_shape"] == [1, 4, 5, 3]
     assert told["file_size"] == path.stat().st_size
+
+
+def test_tiles_are_counted(cli, tiny_onnx):
+    tiles = {"side": [128, 160], "tops": [0, 72], "lefts": [0, 100, 200]}
+    tiny_onnx(settings={"preset": "fast", "task_options": {}, "tiles": tiles})
+    assert "6, of 160x128 pixels" in cli("info", "tiny.onnx").out.decode()
