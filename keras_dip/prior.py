@@ -377,20 +377,24 @@ class DeepImagePrior:
         limit = self.max_memory or memory.available()
         if memory.estimate(shape, memory.MOST_OUTPUTS) <= limit:
             return None
+        given = self.network if isinstance(self.network, keras.Model) else None
+        if given is not None and not getattr(given, "inputs", None):
+            return None  # no functional model: refused where it is copied
         probe = replace(problem, shape=(PROBE, PROBE, shape[2]))
-        outputs = memory.outputs_per_pixel(network_of(plan, probe, 0))
+        outputs = memory.outputs_per_pixel(given or network_of(plan, probe, 0))
         needed = memory.estimate(shape, outputs)
         if needed <= limit:
             return None
         side = memory.largest_tile(shape, outputs, limit)
-        if side is not None and plan.task.grid is not None:
+        fixed = plan.task.grid is None or given is not None
+        if side is not None and not fixed:
             return side
         raise FitError(
             f"Expected {memory.in_words(needed)} of memory for {shape[1]}x{shape[0]} "
             f"pixels. Received: {memory.in_words(limit)}, "
             + (
-                "and a task that cannot be cut into tiles"
-                if plan.task.grid is None
+                "and a task or a network that cannot be cut into tiles"
+                if fixed
                 else "too little for tiles as well"
             )
             + ". A larger max_memory (--max-memory), or tile=0 (--tile 0), tries it "

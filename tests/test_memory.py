@@ -83,11 +83,14 @@ def test_tiles_are_taken_where_the_memory_needs_them(scarce):
     assert restoration.settings["tiles"]["side"] == [128, 128]
 
 
-def test_too_little_memory_says_what_helps(scarce):
+def test_too_little_memory_says_what_helps(scarce, tiny_network):
     picture, least = scarce
     with pytest.raises(FitError, match=r"too little for tiles.*--max-memory"):
         prior(Reconstruct(), least - 1000).fit(picture)
     task = Operator(lambda x: x)
     with pytest.raises(FitError, match="cannot be cut into tiles"):
         prior(task, least + 50_000).fit(picture)
+    network = tiny_network(200, 200)
+    with pytest.raises(FitError, match="a network that cannot be cut"):
+        prior(Reconstruct(), least, network=network).fit(picture)
     assert prior(task, least + 50_000, tile=0).fit(picture).tiles is None

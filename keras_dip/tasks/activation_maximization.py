@@ -111,6 +111,10 @@ class ActivationMaximization(Task):
         seen = self.preprocess(x) if self.preprocess else x
         return -ops.mean(self.phi(seen, training=False)[..., self.unit])
 
+    def built_in(self) -> Any:
+        """Raise: a classifier is too large to be compared."""
+        raise TypeError("a Keras model")
+
     def settings(self) -> dict[str, Any]:
         """Return the names of model and layer, and the unit, for records."""
         return {"model": self.phi.name, "layer": self.layer, "unit": int(self.unit)}

@@ -287,6 +287,9 @@ class Task:
 
         Pictures for which that is equal can be fitted by one compiled step. By default
         all attributes of the task.
+
+        Raises:
+            TypeError: if it is not to be compared; each picture is then compiled anew.
         """
         return vars(self)
 

@@ -109,6 +109,10 @@ class FeatureInversion(Task):
         distance = ops.sum(ops.square(self.features(x) - wanted))
         return distance / (ops.sum(ops.square(wanted)) + 1e-12)
 
+    def built_in(self) -> Any:
+        """Raise: a classifier is too large to be compared."""
+        raise TypeError("a Keras model")
+
     def settings(self) -> dict[str, Any]:
         """Return the names of model and layer, for records."""
         return {"model": self.phi.name, "layer": self.layer}
