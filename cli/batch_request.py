@@ -28,7 +28,10 @@ WRITTEN = {"onnx": ".onnx", "keras": ".keras", "uncertainty": ".npy"}
 FOLDERS = ("snapshots", "checkpoint")
 """Those that are folders of a folder for each picture."""
 
-_NOT_IN_A_LIST = (*WRITTEN, *FOLDERS, "output", "half", "force", "checkpoint_every")
+_NOT_IN_A_LIST = (
+    *(*WRITTEN, *FOLDERS, "output", "format"),
+    *("half", "force", "checkpoint_every"),
+)
 
 
 @dataclass(frozen=True)

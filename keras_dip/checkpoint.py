@@ -70,7 +70,7 @@ class Checkpoint:
             digest.update(np.ascontiguousarray(array).tobytes())
         self._identity = digest.hexdigest()
         for file in self._files():
-            if _read(file)["identity"] != self._identity:
+            if _read(file, "identity") != self._identity:
                 raise KerasDipError(
                     "Expected a checkpoint of this picture, with these settings and "
                     f"this version. Received: {str(self.folder)!r}, which is of "
@@ -82,7 +82,7 @@ class Checkpoint:
         file = self._file(member)
         if not file.exists():
             return None
-        state: dict[str, Any] = _read(file)["state"]
+        state: dict[str, Any] = _read(file, "state")
         return state
 
     def pack(self, state: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -180,10 +180,12 @@ def _unpack(value: Any, arrays: Any) -> Any:
     return {k: _unpack(v, arrays) for k, v in value["items"]}
 
 
-def _read(file: Path) -> Any:
+def _read(file: Path, part: str) -> Any:
+    """Return a part of a file; of the arrays, only those in it are read."""
     try:
-        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as arrays:
-            return _unpack(json.loads(bytes(arrays["tree"])), arrays)
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
+            tree = dict(json.loads(bytes(arrays["tree"]))["items"])
+            return _unpack(tree[part], arrays)
     except Exception as error:
         raise KerasDipError(
             f"Expected a checkpoint. Received: {str(file)!r} ({error})."

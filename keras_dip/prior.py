@@ -79,6 +79,16 @@ class _Run:
         return "tile" if members == 1 else "fit"
 
 
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """A picture that is ready to be fitted, whole (`tiles` is None) or cut."""
+
+    plan: Plan
+    problem: tasks.Problem
+    run: _Run
+    tiles: Tiling | None
+
+
 class DeepImagePrior:
     """Restores single pictures by fitting an untrained network to each.
 
@@ -250,62 +260,129 @@ class DeepImagePrior:
             FitError: if the memory does not suffice.
         """
         self.restoration = None
+        kept = None if checkpoint is None else _opened(checkpoint)
+        with arguments.device_scope(self.device):
+            work = self._work(img, reference, warm_start, kept)
+            if work.tiles is None:
+                restoration = self._fit(work.plan, work.problem, work.run)
+            else:
+                restoration = self._fit_tiles(work, work.tiles)
+        is_done = restoration.stopped_by not in UNFINISHED
+        if kept is not None and kept is not checkpoint and is_done:
+            kept.remove()
+        return restoration
+
+    def tiling(self, img: Any) -> Tiling | None:
+        """Return how `fit` would cut a picture into tiles; None for not at all.
+
+        Args:
+            img: as for `fit`.
+
+        Raises:
+            ValueError: if the picture is unusable.
+            FitError: if the memory does not suffice.
+        """
+        with arguments.device_scope(self.device):
+            return self._work(img, None, None, None).tiles
+
+    def fit_tile(
+        self,
+        img: Any,
+        index: int,
+        checkpoint: Checkpoint | str | os.PathLike[str],
+        *,
+        reference: Any = None,
+        warm_start: Any = None,
+    ) -> None:
+        """Fit one tile of a picture, and leave what came of it in a folder.
+
+        Tiles can so be fitted at the same time, by processes or machines that share a
+        folder. `fit` with the same picture, settings and folder takes from there what
+        is done, to the same picture as if it had fitted all tiles itself.
+
+        Args:
+            img: as for `fit`; the whole picture.
+            index: of the tile in `tiling(img).windows`.
+            checkpoint: the folder, as for `fit`.
+            reference: as for `fit`.
+            warm_start: as for `fit`.
+
+        Raises:
+            ValueError: if there is no such tile, or there is a time limit, with which
+                tiles do not come to their end.
+            FitError: if the memory does not suffice.
+        """
+        self.restoration = None
+        if self.time_limit is not None:
+            raise ValueError(
+                "Expected no time limit for single tiles. "
+                f"Received: {self.time_limit:g} s"
+            )
+        with arguments.device_scope(self.device):
+            work = self._work(img, reference, warm_start, _opened(checkpoint))
+            windows = [] if work.tiles is None else work.tiles.windows
+            if not 0 <= index < len(windows):
+                raise ValueError(
+                    f"Expected the number of one of {len(windows)} tiles, from 0. "
+                    f"Received: {index!r}"
+                )
+            self._fit_tile(work, index, windows, None)
+
+    def _work(
+        self, img: Any, reference: Any, warm_start: Any, kept: Checkpoint | None
+    ) -> _Work:
+        """Prepare a picture: what is fitted to it, and how it is cut."""
         start = None if warm_start is None else weights_of(warm_start)
-        kept = checkpoint
-        if kept is not None and not isinstance(kept, Checkpoint):
-            kept = Checkpoint(kept)
         picture, kind = self._picture(img)
         task = self.task.informed_by(kind)
         problem = task.prepare(picture)
         if self.settings.unclip:
             problem = task.unclip(problem, self.seed)
         target = arguments.reference_for(reference, problem.shape)
-        with arguments.device_scope(self.device):
-            plan = self._plan(task, problem, start)
-            if kept is not None:
-                kept.identify(self._identity(plan, target), problem.observed)
-            run = _Run(kind, target, kept, self.time_limit)
-            side = self._tile_side(plan, problem)
-            tiles = tiled.cut(task, problem, side, self.tile_overlap)
-            if tiles is None:
-                restoration = self._fit(plan, problem, run)
-            else:
-                restoration = self._fit_tiles(tiles, plan, problem, run)
-        is_done = restoration.stopped_by not in UNFINISHED
-        if kept is not None and kept is not checkpoint and is_done:
-            kept.remove()
-        return restoration
+        plan = self._plan(task, problem, start)
+        if kept is not None:
+            kept.identify(self._identity(plan, target), problem.observed)
+        run = _Run(kind, target, kept, self.time_limit)
+        side = self._tile_side(plan, problem)
+        tiles = tiled.cut(task, problem, side, self.tile_overlap)
+        return _Work(plan, problem, run, tiles)
 
-    def _fit_tiles(
-        self, tiles: Tiling, plan: Plan, problem: tasks.Problem, run: _Run
-    ) -> Restoration:
+    def _fit_tiles(self, work: _Work, tiles: Tiling) -> Restoration:
         """Fit all windows of a problem; keep and return the whole."""
         if self.snapshots:
             raise ValueError(
                 "Expected snapshots=0 for a picture that is cut into tiles. "
                 f"Received: {self.snapshots}"
             )
-        start, count = time.perf_counter(), len(tiles.windows)
+        start, windows = time.perf_counter(), tiles.windows
 
         def fit(index: int, window: Window) -> Restoration:
             limit = None
             if self.time_limit is not None:
                 left = self.time_limit - (time.perf_counter() - start)
-                limit = max(left, 0) / (count - index)
-            latent = plan.latent
-            if latent is not None and latent.shape[1:3] == problem.shape[:2]:
-                latent = window.of(latent)
-            target = None if run.target is None else window.of(run.target[None])[0]
-            return self._fit(
-                replace(plan, latent=latent),
-                plan.task.crop(problem, window),
-                replace(run, target=target, time_limit=limit, index=index, count=count),
-            )
+                limit = max(left, 0) / (len(windows) - index)
+            return self._fit_tile(work, index, windows, limit)
 
-        self.restoration, error = tiled.restore(tiles, problem, fit)
+        self.restoration, error = tiled.restore(tiles, work.problem, fit)
         if error is not None:
             raise error
         return self.restoration
+
+    def _fit_tile(
+        self, work: _Work, index: int, windows: Sequence[Window], limit: float | None
+    ) -> Restoration:
+        """Fit one window of a problem as a problem of its own."""
+        plan, problem, run, window = work.plan, work.problem, work.run, windows[index]
+        latent = plan.latent
+        if latent is not None and latent.shape[1:3] == problem.shape[:2]:
+            latent = window.of(latent)
+        target = None if run.target is None else window.of(run.target[None])[0]
+        count = len(windows)
+        return self._fit(
+            replace(plan, latent=latent),
+            plan.task.crop(problem, window),
+            replace(run, target=target, time_limit=limit, index=index, count=count),
+        )
 
     def _fit(self, plan: Plan, problem: tasks.Problem, run: _Run) -> Restoration:
         """Fit a picture, or a tile, as a whole; keep and return what comes of it."""
@@ -576,6 +653,11 @@ class DeepImagePrior:
         }
         plain: dict[str, Any] = json.loads(json.dumps(record, default=str))
         return plain
+
+
+def _opened(checkpoint: Checkpoint | str | os.PathLike[str]) -> Checkpoint:
+    """Return the checkpoint of a folder."""
+    return checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint)
 
 
 def _in_rank(array: np.ndarray, rank: int) -> np.ndarray:

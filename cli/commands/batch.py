@@ -9,10 +9,10 @@ import click
 from keras_dip import tasks
 from keras_dip.cli import options
 from keras_dip.cli.messages import Messages
-from keras_dip.images.formats import SUFFIXES
+from keras_dip.images.formats import FORMATS, SUFFIXES
 from keras_dip.tasks import Declaration
 
-_FOLDER_HELP = {
+_HELP = {
     "output": "Folder to write into; made if it does not exist. Folders and names are "
     "those of the sources. It holds the manifest, too.",
     "onnx": "Also write ONNX files that regenerate the pictures, into a folder.",
@@ -25,6 +25,7 @@ _FOLDER_HELP = {
     "on where it was cut off. Emptied as pictures end.",
     "reference": "Folder of the undamaged pictures, by the same names, as far as you "
     "have them: only for the PSNR.",
+    "format": "Format and suffix of the outputs. [default: that of each input]",
     "force": "Redo what is done, and replace what is there.",
 }
 _ONE_OR_MANY = (
@@ -101,8 +102,8 @@ def _for_many(option: click.Parameter) -> click.Parameter:
     if option.required and name != "output":
         option.required = False  # a list may say it
         option.help = f"{option.help} Needed, here or in a list."
-    if name in _FOLDER_HELP:
-        option.help = _FOLDER_HELP[name]
+    if name in _HELP:
+        option.help = _HELP[name]
         option.metavar = option.metavar and "DIR"
     elif option.metavar == "FILE":
         option.metavar = "PATH"
@@ -117,11 +118,6 @@ def _batch_options() -> list[click.Parameter]:
             default=True,
             show_default=True,
             help="Take the folders of a folder, too.",
-        ),
-        click.Option(
-            ["--suffix"],
-            type=click.Choice(SUFFIXES),
-            help="Format of the outputs. [default: that of each input]",
         ),
         click.Option(
             ["--workers"],
@@ -154,13 +150,14 @@ def _restore_all(
 ) -> int:
     """Refuse what can be refused, then restore the pictures; return the exit code."""
     from keras_dip.batch.manifest import Manifest
-    from keras_dip.batch.worklist import check_names, find_pictures, with_suffix
+    from keras_dip.batch.worklist import find_pictures, with_suffix
     from keras_dip.cli.batch import Batch, run_batch
+    from keras_dip.cli.batch_files import check_files
     from keras_dip.cli.batch_request import Asked, make_requests
     from keras_dip.cli.folders import make_folder
 
     sources, recursive = values.pop("sources"), values.pop("recursive")
-    suffix, output = values.pop("suffix"), values.pop("output")
+    output, form = values.pop("output"), values["format"]
     ray, share = values.pop("ray"), values.pop("gpus_per_picture")
     runner = _runner(values.pop("workers"), ray, share, values["device"])
     params = {p.name or "": p for p in single if p.expose_value}
@@ -168,10 +165,10 @@ def _restore_all(
     pictures = find_pictures(
         sources, suffixes=SUFFIXES, recursive=recursive, exclude=asked.folders
     )
-    if suffix:
-        pictures = with_suffix(pictures, suffix)
-    check_names(pictures, output)
+    if form:
+        pictures = with_suffix(pictures, FORMATS[form].suffixes)
     requests = list(make_requests(asked, pictures))
+    check_files(requests, output, sources)
     make_folder(output)
     title = f"batch {declaration.title}"
     batch = Batch(

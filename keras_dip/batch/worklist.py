@@ -84,46 +84,20 @@ def find_pictures(
     return pictures
 
 
-def with_suffix(pictures: Iterable[Picture], suffix: str) -> list[Picture]:
-    """Return the pictures with outputs of another suffix."""
-    return [
-        replace(picture, name=str(PurePosixPath(picture.name).with_suffix(suffix)))
-        for picture in pictures
-    ]
-
-
-def check_names(pictures: Sequence[Picture], folder: str) -> None:
-    """Refuse outputs that would replace one another, or an input.
+def with_suffix(pictures: Iterable[Picture], suffixes: Sequence[str]) -> list[Picture]:
+    """Return the pictures with outputs that have one of some suffixes; else the first.
 
     Args:
         pictures: The work list.
-        folder: Where the outputs go.
-
-    Raises:
-        KerasDipError: With the names.
+        suffixes: In lower case.
     """
-    by_name: dict[str, Picture] = {}
-    root = os.path.realpath(folder)
-    for picture in pictures:
-        other = by_name.setdefault(os.path.normcase(picture.name), picture)
-        if other is not picture:
-            raise KerasDipError(
-                "Expected another output for each picture. "
-                f"Received: {other.source!r} and {picture.source!r}, both for "
-                f"{os.path.join(folder, picture.name)!r} (a .csv list can name "
-                "outputs)."
-            )
-    for picture in pictures:
-        if is_url(picture.source):
-            continue
-        path = Path(os.path.realpath(picture.source))
-        if path.is_relative_to(root):
-            name = os.path.normcase(path.relative_to(root).as_posix())
-            if name in by_name:
-                raise KerasDipError(
-                    "Expected an output folder where no input is replaced. "
-                    f"Received: {folder!r}, which holds the input {picture.source!r}."
-                )
+
+    def named(name: str) -> str:
+        path = PurePosixPath(name)
+        fits = path.suffix.lower() in suffixes
+        return name if fits else str(path.with_suffix(suffixes[0]))
+
+    return [replace(picture, name=named(picture.name)) for picture in pictures]
 
 
 def _pictures_of(

@@ -6,7 +6,6 @@ import pytest
 from keras_dip.batch.worklist import (
     Picture,
     beside,
-    check_names,
     find_pictures,
     with_suffix,
 )
@@ -114,26 +113,9 @@ def test_a_source_that_is_not_there(tree, source):
 
 
 def test_another_suffix():
-    pictures = with_suffix([Picture("x", "a.b/c.d.jpg")], ".png")
-    assert [picture.name for picture in pictures] == ["a.b/c.d.png"]
-
-
-def test_two_inputs_for_one_output_are_refused(tree):
-    pictures = [Picture("in/a.jpg", "a.png"), Picture("in/a.png", "a.png")]
-    with pytest.raises(KerasDipError, match=r"'in/a.jpg' and 'in/a.png', both for"):
-        check_names(pictures, "out")
-    check_names(pictures[:1], "out")
-
-
-def test_an_output_in_the_place_of_an_input_is_refused(tree):
-    pictures = find_pictures(["in"], suffixes=SUFFIXES)
-    with pytest.raises(KerasDipError, match=r"holds the input 'in/a.JPG'"):
-        check_names(pictures, str(tree / "in"))
-    check_names(pictures, "in/out")
-    # Another picture's output is the input's place here.
-    pictures = [Picture("in/b.png", "c.png"), Picture("in/deep/c.png", "d.png")]
-    with pytest.raises(KerasDipError, match="is replaced"):
-        check_names(pictures, "in/deep")
+    found = [Picture("x", "a.b/c.d.png"), Picture("x", "e.TIFF")]
+    names = [picture.name for picture in with_suffix(found, (".tif", ".tiff"))]
+    assert names == ["a.b/c.d.tif", "e.TIFF"]
 
 
 @pytest.fixture

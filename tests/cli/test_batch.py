@@ -224,23 +224,14 @@ def test_outputs_among_the_inputs_are_no_inputs(cli, prior, here, pictures, fold
     assert files(folder / "in/nets") == ["a.keras", "b.keras", "deep/c.keras"]
 
 
-def test_outputs_that_would_replace_something_are_refused(
-    cli, prior, here, pictures, picture, folder
-):
-    ran = cli("batch", "denoise", "in", "-o", "in")
-    assert ran.code == 1 and "holds the input" in ran.err
-    (folder / "other").mkdir()
-    picture("other/a.png")
-    ran = cli("batch", "denoise", "in", "other", "-o", "out")
-    assert ran.code == 1 and "both for" in ran.err
-    assert prior.made == [] and not (folder / "out").exists()
-
-
-def test_another_suffix(cli, prior, here, folder, picture):
+def test_another_format(cli, prior, here, folder, picture):
     (folder / "in").mkdir()
     picture("in/a.bmp")
-    assert cli(*BATCH, "--suffix", ".png").code == 0
-    assert files(folder / "out") == ["a.png", "manifest.jsonl"]
+    picture("in/b.tiff")
+    assert cli(*BATCH, "--format", "tiff").code == 0
+    assert files(folder / "out") == ["a.tif", "b.tiff", "manifest.jsonl"]
+    with Image.open(folder / "out/a.tif") as image:
+        assert image.format == "TIFF"
 
 
 def test_a_list_sets_options_of_single_pictures(
