@@ -19,6 +19,8 @@ from keras_dip.errors import KerasDipError
 if TYPE_CHECKING:
     import numpy as np
 
+    from keras_dip.checkpoint import Checkpoint
+    from keras_dip.prior import DeepImagePrior
     from keras_dip.restoration import Restoration
 
 
@@ -65,6 +67,32 @@ def fit(
         messages: Where to speak.
         title: What the progress is called; by default the task.
     """
+    with prior_for(task, settings, messages, title=title) as prior:
+        try:
+            restoration = prior.fit(
+                picture,
+                reference=reference,
+                warm_start=warm_start,
+                checkpoint=opened(checkpoint),
+            )
+            return Outcome(restoration)
+        except Exception as error:
+            if prior.restoration is not None:
+                return Outcome(prior.restoration, error)
+            if isinstance(error, ValueError):  # the picture or reference was refused
+                raise KerasDipError(str(error)) from error
+            raise
+
+
+@contextlib.contextmanager
+def prior_for(
+    task: tasks.Task,
+    settings: dict[str, Any],
+    messages: Messages,
+    *,
+    title: str | None = None,
+) -> Iterator[DeepImagePrior]:
+    """Give the prior of a fit, which shows how far it is; as for `fit`."""
     display = display_for(messages, title or task.declaration.title)
     # Standard output may be the picture: whatever prints there now is moved away.
     with display, contextlib.redirect_stdout(sys.stderr):
@@ -81,22 +109,16 @@ def fit(
             prior = DeepImagePrior(task, callbacks=[progress], **given)
         except ValueError as error:
             raise click.UsageError(str(error)) from error
-        try:
-            kept = None
-            if checkpoint is not None:
-                from keras_dip.checkpoint import Checkpoint
+        yield prior
 
-                kept = Checkpoint(*checkpoint)
-            restoration = prior.fit(
-                picture, reference=reference, warm_start=warm_start, checkpoint=kept
-            )
-            return Outcome(restoration)
-        except Exception as error:
-            if prior.restoration is not None:
-                return Outcome(prior.restoration, error)
-            if isinstance(error, ValueError):  # the picture or reference was refused
-                raise KerasDipError(str(error)) from error
-            raise
+
+def opened(checkpoint: tuple[str, float] | None) -> Checkpoint | None:
+    """Return what keeps the progress in a folder, every so many seconds."""
+    if checkpoint is None:
+        return None
+    from keras_dip.checkpoint import Checkpoint
+
+    return Checkpoint(*checkpoint)
 
 
 def _regularizers(weights: dict[str, float]) -> list[Any]:

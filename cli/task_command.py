@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from keras_dip.images import ImageInfo
     from keras_dip.restoration import Restoration
+    from keras_dip.tasks import Task
 
     Told = Callable[[Restoration, float | None], None]
 
@@ -68,18 +69,29 @@ def make_command(declaration: Declaration, verb: str) -> click.Command:
     )
 
 
-def restore(request: Request, messages: Messages, told: Told | None = None) -> int:
-    """Restore the picture of a request, write it, and return the exit code.
+@dataclasses.dataclass(frozen=True)
+class Ready:
+    """A request whose picture was read and found fit to be restored.
 
-    Args:
-        request: What was asked for.
-        messages: Where to speak.
-        told: Called in the end with the restoration and its PSNR in dB, if known.
+    Attributes:
+        task: What is to be undone.
+        picture: [H, W] or [H, W, C], in the integers of the file.
+        info: What the output will have to hold.
+        reference: The undamaged picture, floats in [0, 1], or None.
     """
+
+    task: Task
+    picture: np.ndarray
+    info: ImageInfo
+    reference: np.ndarray | None
+
+
+def prepare(request: Request, messages: Messages) -> Ready:
+    """Read what a request names, and refuse what can be refused before the fit."""
     import numpy as np
 
     from keras_dip import images
-    from keras_dip.cli.fit import fit, make_task
+    from keras_dip.cli.fit import make_task
     from keras_dip.images.convert import quantise
 
     check_usage(request)
@@ -106,19 +118,31 @@ def restore(request: Request, messages: Messages, told: Told | None = None) -> i
     info = files.adapted(info, request.depth, request.strip)
     check_sizes(request, info, restored_shape)
     reference = images.read(request.reference)[0] if request.reference else None
+    return Ready(task, picture, info, reference)
+
+
+def restore(request: Request, messages: Messages, told: Told | None = None) -> int:
+    """Restore the picture of a request, write it, and return the exit code.
+
+    Args:
+        request: What was asked for.
+        messages: Where to speak.
+        told: Called in the end with the restoration and its PSNR in dB, if known.
+    """
+    from keras_dip import images
+    from keras_dip.cli.fit import fit
+
+    ready = prepare(request, messages)
+    info, reference = ready.info, ready.reference
     snapshots = COUNT if request.snapshots else None
     with remembered(request):
         outcome = fit(
-            task,
-            picture,
+            ready.task,
+            ready.picture,
             reference=reference,
             settings={**request.settings, "snapshots": snapshots},
             warm_start=request.warm_start,
-            checkpoint=(
-                (request.checkpoint, request.checkpoint_every)
-                if request.checkpoint
-                else None
-            ),
+            checkpoint=checkpoint_of(request),
             messages=messages,
         )
     restoration = outcome.restoration
@@ -149,6 +173,12 @@ def restore(request: Request, messages: Messages, told: Told | None = None) -> i
     else:
         forget(request)
     return exit_code(restoration) or (FAILED if missing else 0)
+
+
+def checkpoint_of(request: Request) -> tuple[str, float] | None:
+    """Return the folder that keeps the progress, and every how many seconds."""
+    folder = request.checkpoint
+    return (folder, request.checkpoint_every) if folder else None
 
 
 def _keep_checkpoint(request: Request, messages: Messages) -> None:

@@ -272,47 +272,34 @@ class DeepImagePrior:
             kept.remove()
         return restoration
 
-    def tiling(self, img: Any) -> Tiling | None:
-        """Return how `fit` would cut a picture into tiles; None for not at all.
-
-        Args:
-            img: as for `fit`.
-
-        Raises:
-            ValueError: if the picture is unusable.
-            FitError: if the memory does not suffice.
-        """
-        with arguments.device_scope(self.device):
-            return self._work(img, None, None, None).tiles
-
-    def fit_tile(
+    def cut(
         self,
         img: Any,
-        index: int,
         checkpoint: Checkpoint | str | os.PathLike[str],
         *,
         reference: Any = None,
         warm_start: Any = None,
-    ) -> None:
-        """Fit one tile of a picture, and leave what came of it in a folder.
+    ) -> tiled.Cut | None:
+        """Cut a picture into the tiles that `fit` would; fit them one by one.
 
-        Tiles can so be fitted at the same time, by processes or machines that share a
-        folder. `fit` with the same picture, settings and folder takes from there what
-        is done, to the same picture as if it had fitted all tiles itself.
+        Processes, or machines that share a folder, can so fit tiles of one picture at
+        the same time. `fit` with the same picture, settings and folder then takes from
+        there what is done, to the same picture as if it had fitted all by itself.
 
         Args:
             img: as for `fit`; the whole picture.
-            index: of the tile in `tiling(img).windows`.
-            checkpoint: the folder, as for `fit`.
+            checkpoint: the folder in which each tile is left, as for `fit`.
             reference: as for `fit`.
             warm_start: as for `fit`.
 
+        Returns:
+            The tiles and what fits them; None if `fit` would leave the picture whole.
+
         Raises:
-            ValueError: if there is no such tile, or there is a time limit, with which
+            ValueError: if the picture is unusable, or there is a time limit, with which
                 tiles do not come to their end.
             FitError: if the memory does not suffice.
         """
-        self.restoration = None
         if self.time_limit is not None:
             raise ValueError(
                 "Expected no time limit for single tiles. "
@@ -320,13 +307,20 @@ class DeepImagePrior:
             )
         with arguments.device_scope(self.device):
             work = self._work(img, reference, warm_start, _opened(checkpoint))
-            windows = [] if work.tiles is None else work.tiles.windows
+        if work.tiles is None:
+            return None
+        windows = work.tiles.windows
+
+        def fit(index: int) -> None:
             if not 0 <= index < len(windows):
                 raise ValueError(
                     f"Expected the number of one of {len(windows)} tiles, from 0. "
                     f"Received: {index!r}"
                 )
-            self._fit_tile(work, index, windows, None)
+            with arguments.device_scope(self.device):
+                self._fit_tile(work, index, windows, None)
+
+        return tiled.Cut(work.tiles, fit)
 
     def _work(
         self, img: Any, reference: Any, warm_start: Any, kept: Checkpoint | None
@@ -345,15 +339,15 @@ class DeepImagePrior:
         run = _Run(kind, target, kept, self.time_limit)
         side = self._tile_side(plan, problem)
         tiles = tiled.cut(task, problem, side, self.tile_overlap)
-        return _Work(plan, problem, run, tiles)
-
-    def _fit_tiles(self, work: _Work, tiles: Tiling) -> Restoration:
-        """Fit all windows of a problem; keep and return the whole."""
-        if self.snapshots:
+        if tiles is not None and self.snapshots:
             raise ValueError(
                 "Expected snapshots=0 for a picture that is cut into tiles. "
                 f"Received: {self.snapshots}"
             )
+        return _Work(plan, problem, run, tiles)
+
+    def _fit_tiles(self, work: _Work, tiles: Tiling) -> Restoration:
+        """Fit all windows of a problem; keep and return the whole."""
         start, windows = time.perf_counter(), tiles.windows
 
         def fit(index: int, window: Window) -> Restoration:

@@ -8,7 +8,7 @@ share one compiled step, and a fit needs the memory of one window, whatever the 
 import gc
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,18 @@ from keras_dip.tasks import Problem, Task
 from keras_dip.tiles import Blend, Tiling, Window, tiling
 
 NOTHING = np.zeros((0, 0), "float32")
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """A picture that is ready to be fitted tile by tile, in any order.
+
+    `fit` takes the number of a window of `tiling`, from 0, and leaves what comes of it
+    in a checkpoint folder.
+    """
+
+    tiling: Tiling
+    fit: Callable[[int], None]
 
 
 def cut(task: Task, problem: Problem, side: int | None, overlap: int) -> Tiling | None:

@@ -188,9 +188,10 @@ def test_a_checkpoint_keeps_the_tiles_that_are_done(scene, tmp_path):
 def test_tiles_that_were_fitted_apart_make_the_same_picture(scene, tmp_path):
     picture = scene(*SIZE, 3)
     whole = prior(Reconstruct(), members=2).fit(picture)
-    assert len(prior(Reconstruct()).tiling(picture).windows) == 4
+    cut = prior(Reconstruct(), members=2).cut(picture, tmp_path)
+    assert len(cut.tiling.windows) == 4
     for index in (2, 0, 3):  # in any order, and not necessarily all
-        prior(Reconstruct(), members=2).fit_tile(picture, index, tmp_path)
+        cut.fit(index)
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {f"member-{place}.npz" for place in (0, 1, 4, 5, 6, 7)}
     steps = []
@@ -205,13 +206,13 @@ def test_tiles_that_were_fitted_apart_make_the_same_picture(scene, tmp_path):
 
 def test_a_tile_that_there_is_not(scene, tmp_path):
     picture = scene(*SIZE, 3)
+    cut = prior(Reconstruct()).cut(picture, tmp_path)
     with pytest.raises(ValueError, match=r"one of 4 tiles, from 0\. Received: 4"):
-        prior(Reconstruct()).fit_tile(picture, 4, tmp_path)
-    with pytest.raises(ValueError, match="one of 0 tiles"):
-        prior(Reconstruct(), tile=0).fit_tile(picture, 0, tmp_path)
+        cut.fit(4)
     with pytest.raises(ValueError, match=r"no time limit .* Received: 9 s"):
-        prior(Reconstruct(), time_limit=9).fit_tile(picture, 0, tmp_path)
-    assert prior(Reconstruct(), tile=0).tiling(picture) is None
+        prior(Reconstruct(), time_limit=9).cut(picture, tmp_path)
+    assert prior(Reconstruct(), tile=0).cut(picture, tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_time_limit_is_shared_by_the_tiles(scene):
