@@ -18,7 +18,8 @@ from keras_dip.batch.manifest import DONE, FAILED, SKIPPED, Entry, Manifest, sha
 from keras_dip.batch.worklist import Picture
 from keras_dip.cli import FAILED as EXIT_FAILED
 from keras_dip.cli import INTERRUPTED
-from keras_dip.cli.batch_job import Job, local_files, settings_of
+from keras_dip.cli.batch_job import Cut, Job, local_files, settings_of
+from keras_dip.cli.batch_parts import Work, divisible, remove_empty
 from keras_dip.cli.batch_progress import Tally, display_for
 from keras_dip.cli.batch_request import absolute
 from keras_dip.cli.messages import Messages
@@ -30,8 +31,13 @@ from keras_dip.interrupts import held_back
 class Runner(Protocol):
     """Who does the work, here or elsewhere."""
 
-    def run(self, jobs: Iterable[Job]) -> Generator[Ended[Job, Entry], None, None]:
-        """Give each job back once, with its entry or with what it died of."""
+    def run(
+        self, jobs: Iterable[Job]
+    ) -> Generator[Ended[Job, Entry | Cut], None, None]:
+        """Give each job back once, with its result or with what it died of.
+
+        When all jobs have ended it asks for more before it ends.
+        """
 
 
 @dataclass(frozen=True)
@@ -43,8 +49,10 @@ class Batch:
         requests: What is asked for each of them.
         manifest: Of the output folder.
         force: Redo what is done.
-        elsewhere: Whether the work may be done from another working folder.
         title: What the progress is called.
+        elsewhere: Whether the work may be done from another working folder.
+        divides: The output folder, if tiles of one picture may be fitted at the same
+            time; None if not.
     """
 
     pictures: Sequence[Picture]
@@ -53,6 +61,7 @@ class Batch:
     force: bool
     title: str
     elsewhere: bool = False
+    divides: str | None = None
 
 
 def run_batch(batch: Batch, runner: Runner, messages: Messages) -> int:
@@ -60,15 +69,19 @@ def run_batch(batch: Batch, runner: Runner, messages: Messages) -> int:
     tally = Tally(len(batch.pictures))
     interrupted = False
     display = display_for(messages, batch.title)
-    jobs = _jobs_to_do(batch, tally, messages)
+    work = Work(_jobs_to_do(batch, tally, messages))
     with (
         batch.manifest.locked(),
         display,
-        contextlib.closing(runner.run(jobs)) as ended,
+        contextlib.closing(runner.run(work)) as ended,
     ):
         try:
             for end in ended:
-                entry = end.result or _of_a_death(end)
+                entry = work.ended(end)
+                tally.tiles = work.tiles
+                if entry is None:
+                    display.update(tally)
+                    continue
                 with held_back() as pressed:  # what is done is also written down
                     _keep(batch, entry, tally, messages)
                 display.update(tally)
@@ -76,6 +89,8 @@ def run_batch(batch: Batch, runner: Runner, messages: Messages) -> int:
                     raise KeyboardInterrupt
         except KeyboardInterrupt:
             interrupted = True
+    if batch.divides:
+        remove_empty(batch.divides)
     for line in tally.table():
         messages.note(line)
     if interrupted:
@@ -105,9 +120,17 @@ def _jobs_to_do(batch: Batch, tally: Tally, messages: Messages) -> Iterator[Job]
                     _keep(batch, skipped, tally, messages)
                 continue
         allowed = dataclasses.replace(request, force=True)
-        if batch.elsewhere:
-            allowed = absolute(allowed)
-        yield Job(picture.source, picture.name, allowed, messages.verbose)
+        parts = None
+        if batch.divides:
+            parts = divisible(allowed, picture.name, batch.divides)
+        asked = parts or allowed
+        yield Job(
+            picture.source,
+            picture.name,
+            absolute(asked) if batch.elsewhere else asked,
+            messages.verbose,
+            divides=parts is not None,
+        )
 
 
 def _is_made(entry: Entry, request: Request) -> bool:
@@ -127,7 +150,3 @@ def _keep(batch: Batch, entry: Entry, tally: Tally, messages: Messages) -> None:
         messages.error(f"{entry.input}: {entry.error}")
     elif entry.result == SKIPPED:
         messages.note(f"skipped: {entry.error}")
-
-
-def _of_a_death(end: Ended[Job, Entry]) -> Entry:
-    return Entry(end.job.input, end.job.name, FAILED, error=end.error)

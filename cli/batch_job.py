@@ -17,6 +17,8 @@ import click
 
 from keras_dip.batch.manifest import DONE, FAILED, Entry, plain, sha256_of
 from keras_dip.batch.remote import is_url, local_copy
+from keras_dip.cli import tiles
+from keras_dip.cli.folders import make_folder
 from keras_dip.cli.messages import Messages
 from keras_dip.cli.options import METAVAR_FILE
 from keras_dip.cli.request import Request
@@ -44,39 +46,74 @@ class Job:
         name: Of the output, below the output folder.
         request: What is asked for it; its files may be URLs.
         verbose: Whether the worker speaks.
+        divides: Whether to cut the picture and go no further if it has tiles.
+        tile: The number of the one tile to fit, from 0; None for the picture.
     """
 
     input: str
     name: str
     request: Request
     verbose: bool = False
+    divides: bool = False
+    tile: int | None = None
 
 
-def restore_job(job: Job) -> Entry:
-    """Restore a picture and return its line of the manifest, whatever happens."""
+@dataclass(frozen=True)
+class Cut:
+    """What came of a picture that is to be fitted tile by tile, for now."""
+
+    tiles: int
+    seconds: float
+
+
+def restore_job(job: Job) -> Entry | Cut:
+    """Do a job and return the picture's line of the manifest, whatever happens."""
     begun = time.monotonic()
     facts: dict[str, Any] = {}
+
+    def seconds() -> float:
+        return round(time.monotonic() - begun, 3)
+
     try:
         with local_files(job.request) as request:
             facts |= {
                 "sha256": sha256_of(request.source),
                 "settings": plain(settings_of(request)),
             }
-            facts |= _restore(request, job.verbose)
+            for path in request.outputs:
+                make_folder(Path(path).parent)
+            with _quiet(job.verbose) as messages:
+                if job.tile is not None:
+                    tiles.fit_tile(request, job.tile, messages)
+                    facts |= {"result": DONE}
+                elif job.divides and (count := tiles.count(request, messages)) > 1:
+                    return Cut(count, seconds())
+                else:
+                    tiles.release()
+                    facts |= _restore(request, messages)
     except Exception as error:
         facts |= {"result": FAILED, "error": reason(error)}
-    seconds = round(time.monotonic() - begun, 3)
-    return Entry(job.input, job.name, seconds=seconds, **facts)
+    return Entry(job.input, job.name, seconds=seconds(), **facts)
 
 
-def _restore(request: Request, verbose: bool) -> dict[str, Any]:
+@contextlib.contextmanager
+def _quiet(verbose: bool) -> Iterator[Messages]:
+    """Give where a worker speaks, and let its pictures share compiled steps."""
     from keras_dip.cli.fit import hushed_tensorflow
-    from keras_dip.cli.folders import make_folder
-    from keras_dip.cli.task_command import restore
 
     messages = Messages(quiet=not verbose, verbose=verbose)
     if not verbose:  # it warns that each picture is traced anew
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    with messages.warnings_as_lines():
+        with hushed_tensorflow(messages):
+            from keras_dip.traces import shared_traces
+        with shared_traces(_traces()):
+            yield messages
+
+
+def _restore(request: Request, messages: Messages) -> dict[str, Any]:
+    from keras_dip.cli.task_command import restore
+
     facts: dict[str, Any] = {}
 
     def told(restoration: Restoration, psnr: float | None) -> None:
@@ -84,13 +121,7 @@ def _restore(request: Request, verbose: bool) -> dict[str, Any]:
         facts["steps"] = restoration.steps
         facts["stopped_by"] = restoration.stopped_by
 
-    for path in request.outputs:
-        make_folder(Path(path).parent)
-    with messages.warnings_as_lines():
-        with hushed_tensorflow(messages):
-            from keras_dip.traces import shared_traces
-        with shared_traces(_traces()):
-            code = restore(request, messages, told)
+    code = restore(request, messages, told)
     error = f"not everything was written (exit code {code})" if code else None
     return {**facts, "result": FAILED if code else DONE, "error": error}
 

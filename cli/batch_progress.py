@@ -21,6 +21,7 @@ class Tally:
         self.total = total
         self.counts = dict.fromkeys((DONE, SKIPPED, FAILED), 0)
         self.failures: list[Entry] = []
+        self.tiles = (0, 0)  # fitted, and all, of pictures that are fitted in tiles
         self._begun = time.monotonic()
 
     @property
@@ -43,6 +44,8 @@ class Tally:
         """Return the counts and the forecast in words."""
         parts = [f"{self.ended}/{self.total} pictures"]
         parts += [f"{n} {way}" for way, n in self.counts.items() if n and way != DONE]
+        if self.tiles[1]:
+            parts.append("{}/{} tiles".format(*self.tiles))
         worked = self.ended - self.counts[SKIPPED]
         if worked and self.ended < self.total:
             left = self.seconds / worked * (self.total - self.ended)

@@ -134,13 +134,12 @@ def restore(request: Request, messages: Messages, told: Told | None = None) -> i
 
     ready = prepare(request, messages)
     info, reference = ready.info, ready.reference
-    snapshots = COUNT if request.snapshots else None
     with remembered(request):
         outcome = fit(
             ready.task,
             ready.picture,
             reference=reference,
-            settings={**request.settings, "snapshots": snapshots},
+            settings=arguments_of(request),
             warm_start=request.warm_start,
             checkpoint=checkpoint_of(request),
             messages=messages,
@@ -173,6 +172,11 @@ def restore(request: Request, messages: Messages, told: Told | None = None) -> i
     else:
         forget(request)
     return exit_code(restoration) or (FAILED if missing else 0)
+
+
+def arguments_of(request: Request) -> dict[str, Any]:
+    """Return the arguments of `DeepImagePrior`; those that are None were not given."""
+    return {**request.settings, "snapshots": COUNT if request.snapshots else None}
 
 
 def checkpoint_of(request: Request) -> tuple[str, float] | None:

@@ -178,6 +178,7 @@ def _restore_all(
         force=values["force"],
         title=title,
         elsewhere=ray is not None,
+        divides=output if ray or runner.slots > 1 else None,
     )
     return run_batch(batch, runner, messages)
 

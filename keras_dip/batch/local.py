@@ -59,6 +59,11 @@ class LocalRunner(Generic[JobT, ResultT]):
         self._workers: list[_Worker] = []
 
     @property
+    def slots(self) -> int:
+        """How many jobs are done at the same time, at most."""
+        return len(self._environments)
+
+    @property
     def pids(self) -> list[int]:
         """The process ids of the workers."""
         return [worker.process.pid or 0 for worker in self._workers]

@@ -26,6 +26,8 @@ TINY = ("--steps", 2, "--network", "deep_decoder")
 class Here:
     """Stands for LocalRunner: does the work in this process."""
 
+    slots = 1
+
     def __init__(self, work, environments):
         self.work = work
 
