@@ -83,7 +83,7 @@ def run_batch(batch: Batch, runner: Runner, messages: Messages) -> int:
                     display.update(tally)
                     continue
                 with held_back() as pressed:  # what is done is also written down
-                    _keep(batch, entry, tally, messages)
+                    _keep(batch, _with_files(entry, end.job), tally, messages)
                 display.update(tally)
                 if pressed.came:
                     raise KeyboardInterrupt
@@ -110,8 +110,7 @@ def _jobs_to_do(batch: Batch, tally: Tally, messages: Messages) -> Iterator[Job]
                 tally.add(dataclasses.replace(entry, result=SKIPPED))
                 continue
             # What the manifest tells of is ours to replace, and nothing else.
-            ours = entry is not None and entry.result in (DONE, FAILED)
-            if existing and not ours:
+            if existing and not (entry and entry.is_owner):
                 why = f"{existing[0]!r} is there, and not of this manifest (--force)"
                 skipped = Entry(picture.source, picture.name, SKIPPED, error=why)
                 if skipped == entry:
@@ -150,3 +149,11 @@ def _keep(batch: Batch, entry: Entry, tally: Tally, messages: Messages) -> None:
         messages.error(f"{entry.input}: {entry.error}")
     elif entry.result == SKIPPED:
         messages.note(f"skipped: {entry.error}")
+
+
+def _with_files(entry: Entry, job: Job) -> Entry:
+    """Note what a picture that failed has left: nothing of others' was there before."""
+    if entry.result != FAILED:
+        return entry
+    wrote = any(os.path.lexists(path) for path in job.request.outputs)
+    return dataclasses.replace(entry, wrote=wrote)

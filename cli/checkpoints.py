@@ -14,6 +14,8 @@ from keras_dip import tasks
 from keras_dip.cli.options import METAVAR_FILE
 from keras_dip.cli.request import Request
 from keras_dip.errors import KerasDipError
+from keras_dip.images.output import TEMPORARY
+from keras_dip.locks import locked
 
 FILE = "request.json"
 _PATHS = (
@@ -45,13 +47,6 @@ def remember(request: Request, *, force: bool = False) -> None:
             path = data["task_options"][option.name]
             data["task_options"][option.name] = _absolute(path)
     folder = Path(request.checkpoint)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise KerasDipError(
-            f"Expected a folder for checkpoints. Received: {request.checkpoint!r} "
-            f"({error.strerror or error})."
-        ) from error
     text = json.dumps(data, indent=1)
     if _is_of_another(folder / FILE, text):
         raise KerasDipError(
@@ -81,28 +76,48 @@ def recall(folder: str) -> Request:
 
 @contextlib.contextmanager
 def remembered(request: Request) -> Iterator[None]:
-    """Remember a request during its fit; forget it if that ends without progress.
+    """Remember a request while it is done, and keep others from its folder.
 
-    One that an earlier run remembered stays.
+    If that ends without progress it is forgotten, unless an earlier run remembered it.
+
+    Raises:
+        KerasDipError: If another run is at work there, or the folder is another's.
     """
-    is_new = request.checkpoint and not Path(request.checkpoint, FILE).exists()
-    remember(request)
-    try:
+    if not request.checkpoint:
         yield
-    except BaseException:
-        if is_new and not any(Path(str(request.checkpoint)).glob("*.npz")):
-            forget(request)
-        raise
+        return
+    folder = Path(request.checkpoint)
+    _make(folder)
+    with locked(folder, "a folder of checkpoints where no other run is at work"):
+        is_new = not (folder / FILE).exists()
+        remember(request)
+        try:
+            yield
+        except BaseException:
+            if is_new and not any(folder.glob("*.npz")):
+                forget(request)
+            raise
 
 
 def forget(request: Request) -> None:
     """Remove a request and its checkpoints, and the folder if nothing else is in it."""
     if request.checkpoint:
         folder = Path(request.checkpoint)
-        for file in [*folder.glob("member-*.npz"), folder / FILE]:
-            file.unlink(missing_ok=True)
+        for pattern in ("member-*.npz", TEMPORARY, FILE):
+            for file in folder.glob(pattern):
+                file.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # something of the user's is in it
             folder.rmdir()
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise KerasDipError(
+            f"Expected a folder for checkpoints. Received: {str(folder)!r} "
+            f"({error.strerror or error})."
+        ) from error
 
 
 def _is_of_another(file: Path, text: str) -> bool:

@@ -51,7 +51,7 @@ def fit(
     reference: np.ndarray | None = None,
     settings: dict[str, Any],
     warm_start: str | None = None,
-    checkpoint: tuple[str, float] | None = None,
+    checkpoint: tuple[str, float | None] | None = None,
     messages: Messages,
     title: str | None = None,
 ) -> Outcome:
@@ -112,13 +112,14 @@ def prior_for(
         yield prior
 
 
-def opened(checkpoint: tuple[str, float] | None) -> Checkpoint | None:
+def opened(checkpoint: tuple[str, float | None] | None) -> Checkpoint | None:
     """Return what keeps the progress in a folder, every so many seconds."""
     if checkpoint is None:
         return None
-    from keras_dip.checkpoint import Checkpoint
+    from keras_dip.checkpoint import INTERVAL, Checkpoint
 
-    return Checkpoint(*checkpoint)
+    folder, interval = checkpoint
+    return Checkpoint(folder, INTERVAL if interval is None else interval)
 
 
 def _regularizers(weights: dict[str, float]) -> list[Any]:

@@ -222,10 +222,8 @@ def fit_options(presets: Iterable[str]) -> list[click.Parameter]:
             ["--checkpoint-every"],
             type=click.FloatRange(min=0),
             callback=_finite,
-            default=60.0,
-            show_default=True,
             metavar="SECONDS",
-            help="How often the progress is kept.",
+            help="How often the progress is kept. [default: 60]",
         ),
         click.Option(
             ["--warm-start"],

@@ -34,7 +34,7 @@ class Request:
     keras: str | None = None
     warm_start: str | None = None
     checkpoint: str | None = None  # a folder
-    checkpoint_every: float = 60.0  # seconds
+    checkpoint_every: float | None = None  # seconds
     uncertainty: str | None = None
     snapshots: str | None = None  # a folder
     reference: str | None = None
@@ -95,6 +95,10 @@ def check_usage(request: Request) -> None:
         raise click.UsageError(
             "Expected a folder of its own for --checkpoint. "
             f"Received: {request.checkpoint!r}, which is an output too."
+        )
+    if request.checkpoint_every is not None and request.checkpoint is None:
+        raise click.UsageError(
+            "Expected --checkpoint DIR beside --checkpoint-every. Received: none."
         )
     if request.checkpoint == "":
         raise click.UsageError("Expected a folder for --checkpoint. Received: ''.")

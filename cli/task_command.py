@@ -9,8 +9,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import shlex
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,6 +25,7 @@ from keras_dip.cli.messages import Messages
 from keras_dip.cli.request import Request, check_outputs, check_sizes, check_usage
 from keras_dip.cli.snapshots import COUNT, write_snapshots
 from keras_dip.cli.uncertainty import write_uncertainty
+from keras_dip.errors import KerasDipError
 from keras_dip.tasks import Declaration
 
 if TYPE_CHECKING:
@@ -106,6 +110,7 @@ def prepare(request: Request, messages: Messages) -> Ready:
     # The integers of the file, so that the fit knows the picture's depth.
     picture = floats if info.dtype == "float32" else quantise(floats, info.dtype)
     shape = floats.shape
+    scale = (info.data_range or (0.0, 1.0)) if info.dtype == "float32" else None
     del floats  # of large pictures that is much
     if task.takes_alpha and info.alpha is not None:
         picture = np.dstack([picture, info.alpha])
@@ -117,8 +122,33 @@ def prepare(request: Request, messages: Messages) -> Ready:
         info = _in_colour(info)
     info = files.adapted(info, request.depth, request.strip)
     check_sizes(request, info, restored_shape)
-    reference = images.read(request.reference)[0] if request.reference else None
-    return Ready(task, picture, info, reference)
+    return Ready(task, picture, info, _read_reference(request.reference, scale))
+
+
+def _read_reference(
+    path: str | None, scale: tuple[float, float] | None
+) -> np.ndarray | None:
+    """Return the undamaged picture.
+
+    Args:
+        path: Its file, or None.
+        scale: The black and white of the damaged picture, if that is a float file: a
+            reference of floats is compared with it on the same scale.
+    """
+    from keras_dip import images
+    from keras_dip.errors import ImageError
+
+    if path is None:
+        return None
+    reference, info = images.read(path)
+    if scale and info.dtype == "float32" and info.data_range != scale:
+        try:
+            reference, _ = images.read(path, data_range=scale)
+        except ImageError as error:
+            raise ImageError(
+                f"{error} --data-range LOW,HIGH gives both the same black and white."
+            ) from error
+    return reference
 
 
 def restore(request: Request, messages: Messages, told: Told | None = None) -> int:
@@ -147,31 +177,67 @@ def restore(request: Request, messages: Messages, told: Told | None = None) -> i
     restoration = outcome.restoration
     if not request.strip:
         info = dataclasses.replace(info, note=files.note_of(restoration.settings))
-    images.write(
-        restoration.image,
-        request.output,
-        info=info,
-        inputs=request.inputs,
-        force=request.force,
-        format=request.format,
-    )
-    remember(request, force=True)  # who goes on may replace what this run wrote
+    errors: dict[str, Exception] = {}
+    with _kept(errors, request.output):
+        images.write(
+            restoration.image,
+            request.output,
+            info=info,
+            inputs=request.inputs,
+            force=request.force,
+            format=request.format,
+        )
+    if errors:
+        _rescue(request, restoration, info, messages)
+    else:
+        # Who goes on may replace what this run wrote; at worst with --force.
+        with contextlib.suppress(KerasDipError):
+            remember(request, force=True)
     if outcome.error is not None:
-        messages.note(f"wrote {_name(request.output)}, the best picture so far")
+        if not errors:
+            messages.note(f"wrote {_name(request.output)}, the best picture so far")
+        _tell([*errors.values()], messages)
         _keep_checkpoint(request, messages)
         raise outcome.error
-    missing, error = _write_more(request, restoration, info, messages)
+    missing = _write_more(request, restoration, info, errors, messages)
+    first, *others = errors.values() or [None]
+    _tell(others, messages)
     psnr = _psnr(restoration, reference)
     _summarise(request, restoration, psnr, missing, messages)
     if told is not None:
         told(restoration, psnr)
-    if error is not None:
-        raise error
-    if restoration.stopped_by in ("interrupt", "time limit"):
+    if first is not None or restoration.stopped_by in ("interrupt", "time limit"):
         _keep_checkpoint(request, messages)
     else:
         forget(request)
+    if first is not None:
+        raise first
     return exit_code(restoration) or (FAILED if missing else 0)
+
+
+def _rescue(
+    request: Request, restoration: Restoration, info: ImageInfo, messages: Messages
+) -> None:
+    """Put a picture that found no place where it was to go among temporary files."""
+    from keras_dip import images
+
+    if request.output == "-":  # who read it did not want more
+        return
+    folder = Path(tempfile.mkdtemp(prefix="keras-dip-"))
+    path = folder / Path(request.output).name
+    try:
+        bare = files.adapted(info, None, strip=True)  # that may have been the trouble
+        images.write(restoration.image, path, info=bare, format=request.format)
+    except Exception:
+        shutil.rmtree(folder, ignore_errors=True)
+        messages.error("The picture could not be kept elsewhere, either.")
+    else:
+        messages.error(f"The picture is in {str(path)!r} instead.")
+
+
+def _tell(errors: Sequence[Exception | None], messages: Messages) -> None:
+    for error in errors:
+        messages.error(str(error))
 
 
 def arguments_of(request: Request) -> dict[str, Any]:
@@ -179,8 +245,8 @@ def arguments_of(request: Request) -> dict[str, Any]:
     return {**request.settings, "snapshots": COUNT if request.snapshots else None}
 
 
-def checkpoint_of(request: Request) -> tuple[str, float] | None:
-    """Return the folder that keeps the progress, and every how many seconds."""
+def checkpoint_of(request: Request) -> tuple[str, float | None] | None:
+    """Return the folder that keeps the progress, and every how many seconds if said."""
     folder = request.checkpoint
     return (folder, request.checkpoint_every) if folder else None
 
@@ -200,15 +266,25 @@ def _in_colour(info: ImageInfo) -> ImageInfo:
 
 
 def _write_more(
-    request: Request, restoration: Restoration, info: ImageInfo, messages: Messages
-) -> tuple[list[str], Exception | None]:
+    request: Request,
+    restoration: Restoration,
+    info: ImageInfo,
+    errors: dict[str, Exception],
+    messages: Messages,
+) -> list[str]:
     """Write what was asked for beside the picture, even if some of it fails.
 
+    Args:
+        request: What was asked for.
+        restoration: What came of it.
+        info: Of the picture.
+        errors: What could not be written, by its path; more are added.
+        messages: Where to speak.
+
     Returns:
-        What there is not, and the first error; what failed after that is said here.
+        What there is not.
     """
     inputs, force = request.inputs, request.force
-    errors: dict[str, Exception] = {}
     if request.onnx:
         with _kept(errors, request.onnx):
             restoration.export(request.onnx, half=request.half, force=force)
@@ -237,10 +313,7 @@ def _write_more(
             "Received: 1, as the fit ended early; it was not written."
         )
         missing.append(request.uncertainty)
-    first, *others = errors.values() or [None]
-    for error in others:
-        messages.error(str(error))
-    return [*missing, *errors], first
+    return [*missing, *errors]
 
 
 @contextlib.contextmanager

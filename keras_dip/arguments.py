@@ -133,7 +133,17 @@ def dtype_policy(policy: Any) -> str | None:
     """
     if policy is None or policy == AUTO:
         return policy
-    name: str = keras.dtype_policies.get(policy).name
+    try:
+        found = keras.dtype_policies.get(policy)
+    except (ValueError, TypeError):
+        found = None
+    # The finished network is float32, and so are the weights on the way to it.
+    if found is None or found.variable_dtype != "float32":
+        raise ValueError(
+            "Expected dtype_policy of auto, float32, mixed_bfloat16, mixed_float16. "
+            f"Received: {policy!r}"
+        )
+    name: str = found.name
     return name
 
 

@@ -23,11 +23,12 @@ import keras_dip
 from keras_dip.errors import ImageError, KerasDipError
 from keras_dip.fitting import Candidate
 from keras_dip.images import atomic_write
+from keras_dip.images.output import TEMPORARY
 
 INTERVAL = 60.0
 """Seconds between two checkpoints."""
 
-FORMAT = 1
+FORMAT = 2
 _CANDIDATE, _ARRAY = "__candidate__", "__array__"
 
 
@@ -38,6 +39,10 @@ class Checkpoint:
         folder: made if it does not exist.
         interval: seconds between two checkpoints.
 
+    Attributes:
+        tile: the side of the tiles of this restoration, where the memory decided it; a
+            run that goes on takes the same, whatever is free then.
+
     Raises:
         KerasDipError: if the folder cannot be made.
     """
@@ -47,6 +52,7 @@ class Checkpoint:
     ) -> None:
         """Make the folder."""
         self.folder, self.interval = Path(folder), interval
+        self.tile: int | None = None
         self._identity = ""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -70,12 +76,18 @@ class Checkpoint:
             digest.update(np.ascontiguousarray(array).tobytes())
         self._identity = digest.hexdigest()
         for file in self._files():
-            if _read(file, "identity") != self._identity:
+            identity, self.tile = _read(file, "identity")
+            if identity != self._identity:
                 raise KerasDipError(
                     "Expected a checkpoint of this picture, with these settings and "
                     f"this version. Received: {str(self.folder)!r}, which is of "
                     "another restoration."
                 )
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is progress to go on from."""
+        return bool(self._files())
 
     def load(self, member: int) -> dict[str, Any] | None:
         """Return the state of a member as it was saved, or None."""
@@ -88,7 +100,8 @@ class Checkpoint:
     def pack(self, state: dict[str, Any]) -> dict[str, np.ndarray]:
         """Return a state as arrays that no further step changes."""
         arrays: dict[str, Any] = {}
-        tree = _pack({"identity": self._identity, "state": state}, arrays)
+        identity = [self._identity, self.tile]
+        tree = _pack({"identity": identity, "state": state}, arrays)
         return {**arrays, "tree": np.frombuffer(json.dumps(tree).encode(), "uint8")}
 
     def save(self, member: int, packed: dict[str, np.ndarray]) -> None:
@@ -105,8 +118,8 @@ class Checkpoint:
 
     def remove(self) -> None:
         """Delete what was saved: the restoration is done."""
-        for file in self._files():
-            file.unlink()
+        for file in [*self._files(), *self.folder.glob(TEMPORARY)]:
+            file.unlink(missing_ok=True)
 
     def _file(self, member: int) -> Path:
         return self.folder / f"member-{member}.npz"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import keras
 
-from keras_dip.errors import KerasDipError
+from keras_dip.errors import ImageError, KerasDipError
 from keras_dip.images import atomic_write
 
 # A file names layers of these; they have to be known when it is read.
@@ -19,10 +19,17 @@ def save(path: str | os.PathLike[str], network: keras.Model) -> None:
     Raises:
         ImageError: if it cannot be written.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "network.keras")
-        keras.saving.save_model(network, file)
-        atomic_write(path, lambda target: target.write(file.read_bytes()))
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "network.keras")
+            keras.saving.save_model(network, file)
+            content = file.read_bytes()
+    except OSError as error:  # of the temporary files
+        raise ImageError(
+            f"Expected room for temporary files. Received: {tempfile.gettempdir()!r} "
+            f"({error.strerror or error})."
+        ) from error
+    atomic_write(path, lambda target: target.write(content))
 
 
 def load(path: str | os.PathLike[str]) -> keras.Model:

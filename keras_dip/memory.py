@@ -27,8 +27,14 @@ PER_VALUE = 40
 MOST_OUTPUTS = 3500.0
 """Numbers per pixel that no network of ours exceeds: for a quick look."""
 
-_LIMIT, _USED = (
-    Path("/sys/fs/cgroup", name) for name in ("memory.max", "memory.current")
+_CGROUP = Path("/sys/fs/cgroup")
+_CONTAINERS = (  # what may be used, what is, what the system can drop of it
+    ("memory.max", "memory.current", "inactive_file"),  # control groups, version 2
+    (
+        "memory/memory.limit_in_bytes",
+        "memory/memory.usage_in_bytes",
+        "total_inactive_file",
+    ),
 )
 
 
@@ -70,10 +76,21 @@ def available() -> int:
     """Return the bytes that this process may have in all, what it has included."""
     own = psutil.Process().memory_info().rss
     free = psutil.virtual_memory().available
-    with contextlib.suppress(OSError, ValueError):  # no such container, or "max"
-        # A container may be allowed less than the machine has.
-        free = min(free, int(_LIMIT.read_text()) - int(_USED.read_text()))
+    # A container may be allowed less than the machine has.
+    free = min([free, *map(_left_of, _CONTAINERS)])
     return int(own + max(free, 0))
+
+
+def _left_of(names: tuple[str, str, str]) -> float:
+    """Return the bytes that a container has left; infinity where it has no limit."""
+    limit, used, dropped = names
+    left = math.inf
+    with contextlib.suppress(OSError, ValueError):  # no such container, or "max"
+        left = int((_CGROUP / limit).read_text()) - int((_CGROUP / used).read_text())
+        # Files that were read stay in memory while nobody else wants it.
+        statistics = (_CGROUP / used).with_name("memory.stat").read_text().split()
+        left += int(statistics[statistics.index(dropped) + 1])
+    return left
 
 
 def in_words(size: float) -> str:

@@ -337,7 +337,12 @@ class DeepImagePrior:
         if kept is not None:
             kept.identify(self._identity(plan, target), problem.observed)
         run = _Run(kind, target, kept, self.time_limit)
-        side = self._tile_side(plan, problem)
+        if kept is not None and kept.has_begun:
+            side = kept.tile
+        else:
+            side = self._tile_side(plan, problem)
+        if kept is not None:
+            kept.tile = side
         tiles = tiled.cut(task, problem, side, self.tile_overlap)
         if tiles is not None and self.snapshots:
             raise ValueError(

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import numpy as np
+import psutil
 import pytest
 
 from keras_dip import DeepImagePrior, Operator, Reconstruct, memory
@@ -29,7 +30,12 @@ print(int(status["VmHWM"].split()[0]) * 1024, memory.estimate(picture.shape, out
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
 @pytest.mark.parametrize(
     ("side", "preset"),
-    [(128, "fast"), pytest.param(512, "fast", marks=pytest.mark.quality)],
+    [
+        (384, "fast"),
+        pytest.param(128, "fast", marks=pytest.mark.quality),
+        pytest.param(768, "fast", marks=pytest.mark.quality),
+        pytest.param(256, "paper", marks=pytest.mark.quality),
+    ],
 )
 def test_the_estimate_is_within_a_quarter_of_the_peak(side, preset):
     result = subprocess.run(
@@ -59,6 +65,27 @@ def test_a_tile_as_large_as_the_memory_allows():
 
 def test_there_is_memory():
     assert memory.PROCESS / 4 < memory.available() < 2**50
+
+
+@pytest.mark.parametrize(
+    ("limit", "used", "dropped"),
+    [
+        ("memory.max", "memory.current", "inactive_file"),
+        ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ],
+)
+def test_a_container_may_have_less(tmp_path, monkeypatch, limit, used, dropped):
+    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
+    before = memory.available()
+    folder = tmp_path / ("memory" if "bytes" in limit else "")
+    folder.mkdir(exist_ok=True)
+    (folder / limit).write_text("60000000\n")
+    (folder / used).write_text("50000000\n")
+    (folder / "memory.stat").write_text(f"anon 7\n{dropped} 20000000\nfile 9\n")
+    own = psutil.Process().memory_info().rss
+    assert memory.available() == pytest.approx(own + 30e6, abs=20e6)
+    (folder / limit).write_text("max\n")
+    assert memory.available() > before / 2
 
 
 @pytest.fixture

@@ -15,7 +15,9 @@ from keras_dip import (
     Operator,
     Reconstruct,
     SuperResolve,
+    memory,
 )
+from keras_dip.checkpoint import Checkpoint
 from keras_dip.errors import ExportError, KerasDipError
 from keras_dip.onnx_io import export as exporting
 from keras_dip.onnx_io.regenerate import info, regenerate
@@ -213,6 +215,25 @@ def test_a_tile_that_there_is_not(scene, tmp_path):
         prior(Reconstruct(), time_limit=9).cut(picture, tmp_path)
     assert prior(Reconstruct(), tile=0).cut(picture, tmp_path) is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_goes_on_cuts_as_before_whatever_is_free(
+    scene, tmp_path, monkeypatch
+):
+    picture = scene(*SIZE, 3)
+    checkpoint = Checkpoint(tmp_path)
+    monkeypatch.setattr(memory, "estimate", lambda shape, outputs: shape[0] * shape[1])
+
+    def fit(free):
+        monkeypatch.setattr(memory, "available", lambda: free)
+        monkeypatch.setattr(memory, "largest_tile", lambda *_: 128)
+        return prior(Reconstruct(), tile=None).fit(picture, checkpoint=checkpoint)
+
+    first = fit(20_000)
+    assert len(first.tiles.fitted) == 4
+    again = fit(10**9)
+    assert len(again.tiles.fitted) == 4
+    np.testing.assert_array_equal(again.image, first.image)
 
 
 def test_a_time_limit_is_shared_by_the_tiles(scene):

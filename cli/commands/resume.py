@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import click
 
 from keras_dip.cli import options
@@ -11,8 +13,9 @@ from keras_dip.cli.messages import Messages
 @options.with_params(options.verb_options())
 @click.command("resume", short_help="Go on with a restoration that was cut off.")
 @click.argument("folder", metavar="DIR", type=options.FILE)
+@click.option("--force", is_flag=True, help="Replace outputs that are there.")
 @click.pass_obj
-def command(messages: Messages, folder: str) -> int:
+def command(messages: Messages, folder: str, force: bool) -> int:
     """Go on with the restoration whose --checkpoint folder is DIR.
 
     It ends with the same picture as if nothing had happened, written where it was to
@@ -21,4 +24,7 @@ def command(messages: Messages, folder: str) -> int:
     from keras_dip.cli.checkpoints import recall
     from keras_dip.cli.task_command import restore
 
-    return restore(recall(folder), messages)
+    request = recall(folder)
+    if force:
+        request = dataclasses.replace(request, force=True)
+    return restore(request, messages)

@@ -11,12 +11,13 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from keras_dip.errors import KerasDipError
+from keras_dip.locks import locked
 
 FILE = "manifest.jsonl"
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
@@ -38,6 +39,7 @@ class Entry:
         steps: How many the fit took.
         stopped_by: What ended the fit, as in `Restoration.stopped_by`.
         error: Why there is no picture, in one line.
+        wrote: Whether a picture that failed left files all the same, which are ours.
     """
 
     input: str
@@ -50,6 +52,12 @@ class Entry:
     steps: int | None = None
     stopped_by: str | None = None
     error: str | None = None
+    wrote: bool | None = None
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether the files in the output's place are of this batch."""
+        return self.result == DONE or (self.result == FAILED and bool(self.wrote))
 
     def has_made(self, sha256: str | None, settings: Mapping[str, Any]) -> bool:
         """Tell whether this picture was done from these bytes with these settings."""
@@ -83,29 +91,15 @@ class Manifest:
         for entry in filter(None, map(_entry, lines)):
             self.entries[entry.output] = entry
 
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other batches from the same folder, where the system can (not Windows).
+    def locked(self) -> contextlib.AbstractContextManager[None]:
+        """Keep other batches from the same folder, where the system can.
 
         Raises:
             KerasDipError: If another is at work there.
         """
-        try:
-            import fcntl
-        except ImportError:
-            yield
-            return
-        with open(self._path, "ab") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise KerasDipError(
-                    "Expected an output folder where no other batch is at work. "
-                    f"Received: {str(self._path.parent)!r}."
-                ) from error
-            except OSError:
-                pass  # a network drive without locks
-            yield
+        return locked(
+            self._path.parent, "an output folder where no other batch is at work"
+        )
 
     def append(self, entry: Entry) -> None:
         """Write an entry behind the others, to the disk.

@@ -147,11 +147,13 @@ def _of_file(source: str) -> Iterator[Picture]:
     if source.lower().endswith(LISTS):
         try:
             text = Path(source).read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
+            if "\0" in text:
+                raise ValueError("it has a zero byte")
+            yield from _of_list(source, text)
+        except (OSError, ValueError, csv.Error) as error:
             raise KerasDipError(
                 f"Expected a list in UTF-8. Received: {source!r} ({error})."
             ) from error
-        yield from _of_list(source, text)
     else:
         yield Picture(source, os.path.basename(source))
 

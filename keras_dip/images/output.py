@@ -20,6 +20,9 @@ from keras_dip.errors import ImageError
 from keras_dip.images.formats import BY_SUFFIX, FORMATS, SUFFIXES, check_format
 from keras_dip.images.info import ImageInfo
 
+TEMPORARY = ".keras-dip-*.tmp"
+"""Pattern of the names of files that a killed process did not come to rename."""
+
 
 def check_output(
     destination: str | os.PathLike[str],
@@ -88,7 +91,7 @@ def atomic_write(
         return
     # Behind a symbolic link the file is replaced, and the link stays.
     target = Path(os.path.realpath(destination))
-    temporary = target.with_name(f".keras-dip-{secrets.token_hex(8)}.tmp")
+    temporary = target.with_name(TEMPORARY.replace("*", secrets.token_hex(8)))
     try:
         with open(temporary, "xb") as file:
             write_to(file)

@@ -97,6 +97,8 @@ def test_a_csv_list_with_outputs_and_options(tree):
         ("input,output\na.png,/a.png\n", "Received: '/a.png'"),
         ("input\n", "where there are none"),
         (b"input\n\xff.png\n", "Expected a list in UTF-8"),
+        (b"input\na\0.png\n", "Received: 'l.csv' (it has a zero byte)"),
+        ("input\n" + "a" * 200_000, "Received: 'l.csv' (field larger"),
     ],
 )
 def test_lists_that_are_wrong(tree, text, message):

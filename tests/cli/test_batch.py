@@ -105,6 +105,7 @@ def test_folders_and_names_are_kept(
         "steps": 70,
         "stopped_by": "steps",
         "error": None,
+        "wrote": None,
     }
 
 
@@ -216,6 +217,28 @@ def test_files_of_others_are_never_replaced(
         assert "not of this manifest" in entries()[1]["error"]
     assert cli(*BATCH, "--force").code == 0
     assert (folder / "out/b.png").read_bytes() != b"mine"
+
+
+def test_what_was_restored_by_hand_after_a_failure_is_not_replaced(
+    cli, prior, here, pictures, folder, entries
+):
+    broken = folder / "in/b.png"
+    whole = broken.read_bytes()
+    broken.write_bytes(b"no picture")
+    assert cli(*BATCH).code == 1
+    (folder / "out/b.png").write_bytes(b"mine")
+    broken.write_bytes(whole)
+    assert cli(*BATCH).code == 0
+    assert (folder / "out/b.png").read_bytes() == b"mine"
+    assert entries()[-1]["result"] == "skipped"
+
+
+def test_what_a_failure_has_left_is_replaced(cli, prior, here, pictures, folder):
+    prior.error = ZeroDivisionError("oh")  # with the best picture so far
+    assert cli(*BATCH).code == 1 and (folder / "out/b.png").exists()
+    prior.error = None
+    ran = cli(*BATCH)
+    assert table(ran.err) == {"done": 3, "skipped": 0, "failed": 0}
 
 
 def test_outputs_among_the_inputs_are_no_inputs(cli, prior, here, pictures, folder):

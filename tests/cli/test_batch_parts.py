@@ -79,6 +79,7 @@ def test_what_is_divided():
     assert divisible(remote, "a", "out") is None
 
 
+CLI = "import sys; from keras_dip.cli import main; sys.exit(main())"
 THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 RUNNERS = [
     (("--workers", "2"), 2),
@@ -126,7 +127,7 @@ def test_tiles_side_by_side_make_the_picture_of_the_single_verb(
     threads = str(max(1, cores() // workers))  # another number is another picture
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "keras_dip.cli", "denoise", "in/big.png"),
+            *(sys.executable, "-c", CLI, "denoise", "in/big.png"),
             *("-o", "single.png", *map(str, tiny)),
         ],
         env={**os.environ, **dict.fromkeys(THREADS, threads)},

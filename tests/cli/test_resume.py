@@ -7,7 +7,9 @@ import sys
 import numpy as np
 import pytest
 
+from keras_dip import images
 from keras_dip.cli import INTERRUPTED
+from keras_dip.errors import ImageError
 
 DEBLUR = ("deblur", "in.png", "-o", "out.png", "--motion", "5,30", "--seed", "3")
 KEPT = ("--checkpoint", "kept", "--checkpoint-every", "7")
@@ -99,6 +101,68 @@ def test_what_is_no_such_folder_is_named(cli, folder, content):
     assert ran.code == 1 and one_line(ran.err) and "Received: 'kept'" in ran.err
 
 
+def test_force_replaces_what_is_there_since(cli, prior, picture, folder):
+    picture()
+    (folder / "kept").mkdir()
+    (folder / "kept" / "member-0.npz").write_bytes(b"its progress")
+    prior.error, prior.keeps_restoration = RuntimeError("died"), False
+    cli(*DEBLUR, *KEPT)
+    (folder / "out.png").write_bytes(b"of another")
+    prior.error = None
+    assert cli("resume", "kept", "--force").code == 0
+    assert (folder / "out.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_folder_is_for_one_run_at_a_time(cli, prior, picture, monkeypatch):
+    pytest.importorskip("fcntl")
+    picture()
+    fit, others = prior.fit, []
+
+    def fit_while_another_begins(self, img, **given):
+        others.append(cli("resume", "kept"))
+        return fit(self, img, **given)
+
+    monkeypatch.setattr(prior, "fit", fit_while_another_begins)
+    assert cli(*DEBLUR, *KEPT).code == 0
+    (other,) = others
+    assert other.code == 1 and "Traceback" not in other.err
+    assert "where no other run is at work. Received: 'kept'" in other.err
+
+
+def test_what_a_killed_run_has_left_of_a_file_is_removed(cli, prior, picture, folder):
+    picture()
+    (folder / "kept").mkdir()
+    (folder / "kept" / ".keras-dip-0123456789abcdef.tmp").write_bytes(b"half a fi")
+    assert cli(*DEBLUR, *KEPT).code == 0
+    assert not (folder / "kept").exists()
+
+
+def test_a_folder_that_fills_up_costs_no_result(
+    cli, prior, picture, folder, monkeypatch
+):
+    picture()
+    write = images.atomic_write
+    written = []
+
+    def full(destination, write_to):
+        if str(destination).endswith("request.json"):
+            written.append(destination)
+            if len(written) > 1:
+                raise ImageError("No space left.")
+        write(destination, write_to)
+
+    monkeypatch.setattr(images, "atomic_write", full)
+    ran = cli(*DEBLUR, *KEPT, "--onnx", "out.onnx")
+    assert ran.code == 0, ran.err
+    assert len(written) == 2
+    assert sorted(p.name for p in folder.iterdir()) == ["in.png", "out.onnx", "out.png"]
+
+
+def test_an_interval_needs_a_folder(cli, prior):
+    ran = cli("denoise", "in.png", "-o", "out.png", "--checkpoint-every", "7")
+    assert ran.code == 2 and "Expected --checkpoint DIR beside" in ran.err
+
+
 def test_standard_input_cannot_be_read_again(cli, prior):
     ran = cli("denoise", "-", "-o", "out.png", "--checkpoint", "kept")
     assert ran.code == 2 and "Received: '-'" in ran.err
@@ -126,6 +190,7 @@ def test_a_killed_command_goes_on_to_the_same_picture(folder, picture):
     assert not (folder / "out.png").exists()
     assert json.loads((folder / "kept/request.json").read_bytes())["force"] is False
 
-    ran = run("resume", "kept")
+    assert any((folder / "kept").glob("member-0.npz"))
+    ran = run("resume", "kept", "-v")
     assert ran.returncode == 0, ran.stderr
     assert (folder / "out.png").read_bytes() == (folder / "whole.png").read_bytes()

@@ -523,6 +523,57 @@ def test_an_export_that_fails_keeps_nothing_else_from_being_written(
     assert error == "keras-dip: onnxruntime gives another picture."
 
 
+def test_a_picture_that_finds_no_place_is_kept_elsewhere(
+    cli, prior, picture, pixels, folder, monkeypatch, tmp_path_factory
+):
+    original = picture()
+    elsewhere = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setattr("tempfile.tempdir", str(elsewhere))
+    fit = prior.fit
+
+    def fit_while_a_file_appears(self, img, **given):
+        (folder / "out.png").write_bytes(b"mine")
+        return fit(self, img, **given)
+
+    monkeypatch.setattr(prior, "fit", fit_while_a_file_appears)
+    ran = cli(*DENOISE, "--onnx", "out.onnx")
+    assert ran.code == 1 and "'out.png'" in ran.err.splitlines()[-1]
+    assert (folder / "out.png").read_bytes() == b"mine"
+    assert (folder / "out.onnx").exists()
+    (kept,) = elsewhere.glob("*/out.png")
+    assert f"The picture is in {str(kept)!r} instead." in ran.err
+    np.testing.assert_array_equal(pixels(kept), original)
+
+
+@pytest.mark.parametrize("given", [(), ("--data-range", "0,400")])
+def test_a_reference_of_floats_is_seen_on_the_scale_of_the_picture(
+    cli, prior, folder, given
+):
+    clean = np.linspace(100, 300, 192, dtype="float32").reshape(8, 8, 3)
+    noisy = clean.copy()
+    noisy[::2] -= 10
+    noisy[1::2] += 10
+    np.save("in.npy", noisy)
+    np.save("gt.npy", clean)
+    ran = cli("denoise", "in.npy", "-o", "out.npy", "--reference", "gt.npy", *given)
+    assert ran.code == 0, ran.err
+    white = 400 if given else float(np.ptp(noisy))
+    error = np.mean(np.square(noisy - clean)) / white**2
+    found = float(ran.err.split("PSNR ")[1].split(" dB")[0])
+    assert found == pytest.approx(-10 * np.log10(error), abs=0.006)
+
+
+def test_a_reference_of_floats_beyond_that_scale_is_told(cli, prior, folder):
+    noisy = np.linspace(100, 300, 64, dtype="float32").reshape(8, 8)
+    np.save("in.npy", noisy)
+    np.save("gt.npy", noisy + 1)
+    ran = cli("denoise", "in.npy", "-o", "out.npy", "--reference", "gt.npy")
+    assert ran.code == 1 and prior.made == []
+    assert (
+        "from 100 to 300. Received: 'gt.npy'" in ran.err and "--data-range" in ran.err
+    )
+
+
 def test_the_first_of_several_errors_is_the_last_word(
     cli, prior, picture, folder, monkeypatch
 ):
