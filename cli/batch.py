@@ -24,6 +24,7 @@ from keras_dip.cli.batch_progress import Tally, display_for
 from keras_dip.cli.batch_request import absolute
 from keras_dip.cli.messages import Messages
 from keras_dip.cli.request import Request
+from keras_dip.cli.summary import print_json
 from keras_dip.errors import KerasDipError
 from keras_dip.interrupts import held_back
 
@@ -53,6 +54,7 @@ class Batch:
         elsewhere: Whether the work may be done from another working folder.
         divides: The output folder, if tiles of one picture may be fitted at the same
             time; None if not.
+        as_json: Print the lines of the manifest as they come.
     """
 
     pictures: Sequence[Picture]
@@ -62,6 +64,7 @@ class Batch:
     title: str
     elsewhere: bool = False
     divides: str | None = None
+    as_json: bool = False
 
 
 def run_batch(batch: Batch, runner: Runner, messages: Messages) -> int:
@@ -145,6 +148,8 @@ def _is_made(entry: Entry, request: Request) -> bool:
 def _keep(batch: Batch, entry: Entry, tally: Tally, messages: Messages) -> None:
     batch.manifest.append(entry)
     tally.add(entry)
+    if batch.as_json:
+        print_json(entry)
     if entry.result == FAILED:
         messages.error(f"{entry.input}: {entry.error}")
     elif entry.result == SKIPPED:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _NO_SETTINGS = (
     *("declaration", "task_options", "settings", "source", "output", "onnx", "keras"),
     *("warm_start", "checkpoint", "checkpoint_every", "uncertainty", "snapshots"),
-    *("reference", "force"),
+    *("reference", "force", "as_json"),
 )
 """Fields of a request that are told in another way, or change nothing of a picture."""
 

@@ -30,7 +30,7 @@ FOLDERS = ("snapshots", "checkpoint")
 
 _NOT_IN_A_LIST = (
     *(*WRITTEN, *FOLDERS, "output", "format"),
-    *("half", "force", "checkpoint_every"),
+    *("half", "force", "checkpoint_every", "as_json"),
 )
 
 

@@ -40,6 +40,7 @@ def remember(request: Request, *, force: bool = False) -> None:
         "declaration": request.declaration.name,
         "force": force or request.force,
     }
+    del data["as_json"]  # of the run, not of the picture: who goes on says it anew
     for name in _PATHS:
         data[name] = _absolute(data[name])
     for option in request.declaration.options:

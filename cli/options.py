@@ -239,6 +239,12 @@ def fit_options(presets: Iterable[str]) -> list[click.Parameter]:
             help="The undamaged picture, if you have it: only to show the PSNR.",
         ),
         force_option(),
+        click.Option(
+            ["--json", "as_json"],
+            is_flag=True,
+            help="Print a line of JSON about the picture on standard output: result, "
+            "PSNR, seconds, steps, settings, error.",
+        ),
         *verb_options(),
     ]
 

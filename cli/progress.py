@@ -6,6 +6,7 @@ import math
 import os
 import sys
 from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from keras_dip.cli.messages import Messages
@@ -13,6 +14,9 @@ from keras_dip.cli.messages import Messages
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+SPARKS = "▁▂▃▄▅▆▇█"
+SPARK_WIDTH = 12
+BESIDE = 10  # columns of a live line for the spinner, the least bar and the gaps
 STARTING = "starting TensorFlow"
 SECONDS_BETWEEN_LINES = 10.0
 REPORTS_IN_PACE = 20
@@ -107,8 +111,22 @@ def bar() -> Progress:
     )
 
 
+def sparkline(values: Sequence[float]) -> str:
+    """Return the last numbers as a row of little bars, the least of them lowest."""
+    seen = [value for value in values if math.isfinite(value)][-SPARK_WIDTH:]
+    if not seen:
+        return ""
+    low, high = min(seen), max(seen)
+    scale = (len(SPARKS) - 1) / (high - low) if high > low else 0
+    return "".join(SPARKS[round((value - low) * scale)] for value in seen)
+
+
 class LiveLine:
-    """A bar and the status on one line that is drawn again and again (rich)."""
+    """A bar and the status on one line that is drawn again and again (rich).
+
+    Before the words stand the last values of what the stopping rule measures, as little
+    bars: while they fall, the fit gets better.
+    """
 
     def __init__(self, title: str) -> None:
         """Prepare the line."""
@@ -117,6 +135,9 @@ class LiveLine:
         status = f"{title}: {STARTING}"
         self._line = self._progress.add_task(title, total=None, status=status)
         self._status = Status(0)
+        self._criteria: dict[int, float] = {}  # by the step of the report
+        encoding = getattr(sys.stderr, "encoding", None) or "ascii"
+        self._has_sparks = encoding.lower().startswith("utf")
 
     def __enter__(self) -> LiveLine:
         """Show the line."""
@@ -132,11 +153,18 @@ class LiveLine:
     ) -> None:
         """Begin to count."""
         self._status = Status(total_steps, number, count, what)
+        self._criteria.clear()
         self._progress.update(self._line, total=total_steps, status="first steps")
 
     def update(self, step: int, logs: dict[str, Any]) -> None:
         """Move the bar and renew the words."""
         status = self._status.words(step, logs)
+        if self._has_sparks and "criterion" in logs:
+            # A report is told again with the calls after it.
+            self._criteria[logs.get("step", step)] = float(logs["criterion"])
+            sparks = sparkline([*self._criteria.values()])
+            if self._progress.console.width - len(status) - len(sparks) >= BESIDE:
+                status = f"{sparks}  {status}"
         self._progress.update(self._line, completed=step, status=status)
 
     def stop(self) -> None:

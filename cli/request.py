@@ -44,6 +44,7 @@ class Request:
     depth: str | None = None
     format: str | None = None
     strip: bool = False
+    as_json: bool = False
 
     @property
     def inputs(self) -> list[str]:
@@ -102,6 +103,11 @@ def check_usage(request: Request) -> None:
         )
     if request.checkpoint == "":
         raise click.UsageError("Expected a folder for --checkpoint. Received: ''.")
+    if request.output == "-" and request.as_json:
+        raise click.UsageError(
+            "Expected a file for the picture beside --json, which needs standard "
+            "output. Received: -o -."
+        )
     if request.output == "-" and sys.stdout.isatty():
         raise click.UsageError(
             "Expected -o - to go to a file or another program. "

@@ -24,6 +24,7 @@ from keras_dip.cli.degradation_file import read_degradations
 from keras_dip.cli.messages import Messages
 from keras_dip.cli.request import Request, check_outputs, check_sizes, check_usage
 from keras_dip.cli.snapshots import COUNT, write_snapshots
+from keras_dip.cli.summary import name_of, print_json, summarise
 from keras_dip.cli.uncertainty import write_uncertainty
 from keras_dip.errors import KerasDipError
 from keras_dip.tasks import Declaration
@@ -55,7 +56,7 @@ def make_command(declaration: Declaration, verb: str) -> click.Command:
             **{name: values.pop(name) for name in own_fields},
             settings=values,
         )
-        return restore(request, messages)
+        return restore_and_tell(request, messages)
 
     source = click.Argument(["source"], metavar="IN", type=options.PICTURE)
     return click.Command(
@@ -71,6 +72,39 @@ def make_command(declaration: Declaration, verb: str) -> click.Command:
         "ends early and still writes the best picture so far.",
         short_help=declaration.summary,
     )
+
+
+def restore_and_tell(request: Request, messages: Messages) -> int:
+    """Restore the picture of a request; with --json print what came of it.
+
+    Returns:
+        The exit code.
+    """
+    if not request.as_json:
+        return restore(request, messages)
+    from keras_dip.batch.manifest import DONE, FAILED, Entry
+    from keras_dip.cli.batch_job import reason
+
+    entry = Entry(request.source, request.output, DONE)
+
+    def told(restoration: Restoration, psnr: float | None) -> None:
+        nonlocal entry
+        entry = dataclasses.replace(
+            entry,
+            psnr=psnr,
+            seconds=round(restoration.seconds, 3),
+            steps=restoration.steps,
+            stopped_by=restoration.stopped_by,
+            settings=restoration.settings,
+        )
+
+    try:
+        code = restore(request, messages, told)
+    except Exception as error:
+        print_json(dataclasses.replace(entry, result=FAILED, error=reason(error)))
+        raise
+    print_json(entry)
+    return code
 
 
 @dataclasses.dataclass(frozen=True)
@@ -195,7 +229,7 @@ def restore(request: Request, messages: Messages, told: Told | None = None) -> i
             remember(request, force=True)
     if outcome.error is not None:
         if not errors:
-            messages.note(f"wrote {_name(request.output)}, the best picture so far")
+            messages.note(f"wrote {name_of(request.output)}, the best picture so far")
         _tell([*errors.values()], messages)
         _keep_checkpoint(request, messages)
         raise outcome.error
@@ -203,7 +237,9 @@ def restore(request: Request, messages: Messages, told: Told | None = None) -> i
     first, *others = errors.values() or [None]
     _tell(others, messages)
     psnr = _psnr(restoration, reference)
-    _summarise(request, restoration, psnr, missing, messages)
+    paths = [*request.outputs, request.snapshots]
+    wrote = [path for path in paths if path and path not in missing]
+    summarise(restoration, psnr, wrote, messages)
     if told is not None:
         told(restoration, psnr)
     if first is not None or restoration.stopped_by in ("interrupt", "time limit"):
@@ -292,7 +328,7 @@ def _write_more(
         with _kept(errors, request.keras):
             restoration.export(request.keras, force=force)
     if request.snapshots:
-        messages.note(f"writing snapshots into {_name(request.snapshots)}")
+        messages.note(f"writing snapshots into {name_of(request.snapshots)}")
         with _kept(errors, request.snapshots):
             write_snapshots(
                 restoration, request.snapshots, info=info, inputs=inputs, force=force
@@ -406,37 +442,3 @@ def _psnr(restoration: Restoration, reference: np.ndarray | None) -> float | Non
         return None
     # A grey picture that came with alpha has a last axis.
     return psnr(restoration.image.reshape(reference.shape), reference)
-
-
-def _summarise(
-    request: Request,
-    restoration: Restoration,
-    psnr: float | None,
-    missing: Sequence[str],
-    messages: Messages,
-) -> None:
-    from keras_dip.cli.progress import clock
-
-    if restoration.stopped_by != "steps":
-        messages.note(restoration.stop_reason)
-    members = restoration.settings.get("members", 1)
-    of_all = f" of {members} members" if members > 1 else ""
-    parts = [f"{restoration.steps} steps{of_all} in {clock(restoration.seconds)}"]
-    if restoration.stopped_by != "steps":
-        parts.append(f"stopped by {restoration.stopped_by}")
-    parts.append(f"best step {restoration.best_step}")
-    if psnr is not None:
-        parts.append(f"PSNR {psnr:.2f} dB")
-    written = [*request.outputs, request.snapshots]
-    names = [_name(path) for path in written if path and path not in missing]
-    parts.append("wrote " + " and ".join(names))
-    messages.note(", ".join(parts))
-    for name, value in restoration.settings.items():
-        messages.detail(f"  {name}: {value}")
-
-
-def _name(path: str) -> str:
-    """Return a path as a line can show it, whatever its bytes are."""
-    if path == "-":
-        return "standard output"
-    return path if path.isprintable() else ascii(path)

@@ -26,6 +26,7 @@ _HELP = {
     "reference": "Folder of the undamaged pictures, by the same names, as far as you "
     "have them: only for the PSNR.",
     "format": "Format and suffix of the outputs. [default: that of each input]",
+    "as_json": "Print the lines of the manifest on standard output, too, as they come.",
     "force": "Redo what is done, and replace what is there.",
 }
 _ONE_OR_MANY = (
@@ -178,6 +179,7 @@ def _restore_all(
         force=values["force"],
         title=title,
         elsewhere=ray is not None,
+        as_json=values["as_json"],
         divides=output if ray or runner.slots > 1 else None,
     )
     return run_batch(batch, runner, messages)

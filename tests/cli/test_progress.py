@@ -1,19 +1,24 @@
 import io
+import math
 
 import pytest
 
 from keras_dip.cli.messages import Messages
 from keras_dip.cli.progress import (
+    SPARK_WIDTH,
     LiveLine,
     PlainLines,
     Silence,
     Status,
     clock,
     display_for,
+    sparkline,
 )
 
 
 class Terminal(io.StringIO):
+    encoding = "utf-8"
+
     def isatty(self):
         return True
 
@@ -187,6 +192,30 @@ def test_the_live_line_fits_a_narrow_terminal(terminal):
         shown = stream.getvalue()
 
     assert "step 2000" in shown and "\n" not in shown
+
+
+def test_bars_as_high_as_the_numbers():
+    assert sparkline([7, 0, math.nan, 3.5]) == "█▁▅"
+    assert sparkline([2.0, 2.0]) == "▁▁"
+    assert sparkline([math.nan]) == ""
+    assert len(sparkline(range(100))) == SPARK_WIDTH
+
+
+@pytest.mark.parametrize(("columns", "shown"), [(100, True), (32, False)])
+def test_the_criterion_is_drawn_where_there_is_room(terminal, columns, shown):
+    stream = terminal(columns)
+    with LiveLine("denoise") as display:
+        display.start(100)
+        for step in (25, 50, 75):
+            criterion = 1 / step
+            report = {"loss": 0.25, "seconds": 1.0, "step": step}
+            display.update(step, {**report, "criterion": criterion})
+            display.update(step + 5, {**report, "criterion": criterion})
+        display._progress.refresh()
+        text = stream.getvalue()
+
+    assert ("█▃▁  step 80/100" in text) is shown
+    assert "step 80" in text
 
 
 def test_the_display_suits_standard_error(terminal, monkeypatch):
