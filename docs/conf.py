@@ -53,8 +53,13 @@ html_copy_source = False
 
 def copy_browser_page(app: Any, error: Exception | None) -> None:
     """Put the page that opens ONNX files beside the others, as it is."""
-    if error is None and app.builder.format == "html":
-        shutil.copytree(HERE / "browser", app.outdir / "browser", dirs_exist_ok=True)
+    if error is None and app.builder.name == "html":
+        shutil.copytree(
+            HERE / "browser",
+            app.outdir / "browser",
+            ignore=shutil.ignore_patterns("*.py", "__pycache__"),
+            dirs_exist_ok=True,
+        )
 
 
 def setup(app: Any) -> None:

@@ -88,7 +88,8 @@ class DeepImagePrior:
         network: one of `keras_dip.models.names()`; or a Keras model from z [1, h, w, c]
             to the restored picture [1, H, W, C], which is copied, its weights the
             start; or a function that returns such a model, called with image_size and
-            the keywords input_channels, output_channels, seed and dtype. None for the preset's.
+            the keywords input_channels, output_channels, seed and dtype. None for the
+            preset's.
         preset: name of a recipe: "fast", "best" (the mean of several fits) or "paper"
             (as published; inpainting has variants of it).
         steps: largest number of steps instead of the preset's.

@@ -1,4 +1,4 @@
-"""Formulas as MathML, which browsers draw by themselves: no script, no fonts, no network.
+"""Formulas as MathML, which browsers draw by themselves, without script or network.
 
 Sphinx's own renderers need LaTeX, or a script from another server at view time.
 """
