@@ -10,6 +10,8 @@ Each sheet shows the damaged, the restored and the clean crop side by side. With
 import argparse
 import io
 import os
+import re
+import runpy
 import shlex
 import sys
 import tempfile
@@ -40,14 +42,34 @@ class Case:
             title that ends in "dB" gets the PSNR against CLEAN, or the file that is
             named after it.
         inputs: gives the files to begin with by name: arrays, texts or bytes.
+        finished: files that the commands write and that are shown as they are.
     """
 
     commands: tuple[str, ...]
-    columns: tuple[tuple[str, str], ...]
-    inputs: Callable[[], Files]
+    columns: tuple[tuple[str, str], ...] = ()
+    inputs: Callable[[], Files] = dict
+    finished: tuple[str, ...] = ()
 
 
-CASES: dict[str, Case] = {}
+CASES: dict[str, Case] = {
+    # The studies of the method (keras_dip/experiments) draw their own pictures.
+    "learning-curves": Case(
+        ("keras-dip experiment learning-curves --folder . --seed 0",),
+        finished=("learning-curves.png",),
+    ),
+    "trajectory": Case(
+        ("keras-dip experiment trajectory --steps 1200 --folder . --seed 0",),
+        finished=("trajectory.png", "trajectory-strip.png"),
+    ),
+    "spaces": Case(
+        ("keras-dip experiment spaces --folder . --seed 0",),
+        finished=("spaces.png",),
+    ),
+    "architectures": Case(
+        ("keras-dip experiment architectures --folder . --seed 0",),
+        finished=("architectures.png",),
+    ),
+}
 
 
 def case(*commands: str, **columns: str) -> Callable[[Callable[[], Files]], Any]:
@@ -110,6 +132,32 @@ def denoise() -> Files:
     """Gaussian noise of 25 levels."""
     clean = crop("coffee", 100, 180)
     return {CLEAN: clean, "noisy.png": noisy(clean, 25)}
+
+
+@case(
+    "keras-dip denoise few.png --noise poisson -o restored.png --seed 0",
+    few="photons dB",
+    restored="restored dB",
+    clean="clean",
+)
+def photons() -> Files:
+    """At most 30 photons per pixel."""
+    clean = crop("astronaut", 20, 150)
+    counts = np.random.default_rng(0).poisson(clean * 30)
+    return {CLEAN: clean, "few.png": counts / 30}
+
+
+@case(
+    "keras-dip denoise specks.png --noise impulse -o restored.png --seed 0",
+    specks="impulses dB",
+    restored="restored dB",
+    clean="clean",
+)
+def impulses() -> Files:
+    """A tenth of the values black or white."""
+    clean, rng = crop("chelsea", 60, 120), np.random.default_rng(0)
+    hit, value = rng.uniform(size=clean.shape) < 0.1, rng.integers(0, 2, clean.shape)
+    return {CLEAN: clean, "specks.png": np.where(hit, value, clean)}
 
 
 @case(
@@ -270,6 +318,28 @@ def reconstruct() -> Files:
     return {"face.png": clean, "noise.png": noise}
 
 
+@case(
+    "python frames.py",
+    bicubic="one, bicubic dB",
+    restored="four together dB",
+    clean="clean",
+)
+def operator() -> Files:
+    """Four frames of half the size, shifted by a pixel; the program is the page's."""
+    clean = crop("astronaut", 20, 150)
+    page = (FOLDER.parent / "operator.md").read_text(encoding="utf-8")
+    (program,) = re.findall(
+        r"<!-- file: frames.py -->\n```python\n(.*?)```", page, re.S
+    )
+    frames = {}
+    for number, shift in enumerate([(0, 0), (1, 0), (0, 1), (1, 1)], 1):
+        moved = np.roll(clean, shift, (0, 1))
+        half = moved.reshape(SIDE // 2, 2, SIDE // 2, 2, 3).mean((1, 3))
+        frames[f"frame{number}.png"] = in_8_bits(half)
+    large = stretched(frames["frame1.png"], SIDE, Image.Resampling.BICUBIC)
+    return {CLEAN: clean, "bicubic.png": large, "frames.py": program, **frames}
+
+
 def texture_classifier(side: int = 96) -> Any:
     """Train a small network to tell brick, grass and gravel apart; ten seconds."""
     import keras
@@ -335,12 +405,15 @@ def write_inputs(files: Files, folder: Path) -> None:
 
 
 def run(commands: tuple[str, ...], folder: Path) -> None:
-    """Run commands of keras-dip there, in this process."""
+    """Run commands there, in this process: of keras-dip, or a Python program."""
     from keras_dip.cli import main
 
     with chdir(folder):
         for command in commands:
-            if main([*shlex.split(command)[1:], "--force", "-q"]):
+            program, *arguments = shlex.split(command)
+            if program == "python":
+                runpy.run_path(arguments[0])
+            elif main([*arguments, "--force", "-q"]):
                 sys.exit(f"failed: {command}")
 
 
@@ -388,9 +461,13 @@ def main() -> None:
             if given.inputs:
                 continue
             run(CASES[name].commands, folder)
-            target = FOLDER / f"{name}.webp"
-            sheet(CASES[name].columns, folder).save(target, quality=92, method=6)
-            print(name, os.path.getsize(target), flush=True)
+            pages = {name: Image.open(folder / name) for name in CASES[name].finished}
+            if CASES[name].columns:
+                pages[name] = sheet(CASES[name].columns, folder)
+            for title, page in pages.items():
+                target = FOLDER / f"{Path(title).stem}.webp"
+                page.convert("RGB").save(target, quality=92, method=6)
+                print(target.name, os.path.getsize(target), flush=True)
 
 
 if __name__ == "__main__":
