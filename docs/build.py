@@ -21,6 +21,9 @@ def main(out: Path) -> int:
         print("runtime of the browser page:", vendor.fetch())
     except vendor.Unavailable as error:
         print(f"The browser page is built without its runtime: {error}")
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     for builder in ("html", "doctest"):
         command = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--keep-going"]
         command += ["--quiet", "--builder", builder, "-d", str(out / "doctrees")]

@@ -7,19 +7,28 @@ from typing import Any
 
 from docutils import nodes
 from latex2mathml.converter import convert
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
 
 
 def visit_inline(translator: Any, node: nodes.math) -> None:
     """Write a formula within a sentence."""
-    translator.body.append(convert(node.astext()))
+    translator.body.append(_mathml(node, "inline"))
     raise nodes.SkipNode
 
 
 def visit_block(translator: Any, node: nodes.math_block) -> None:
     """Write a formula on a line of its own."""
-    formula = convert(node.astext(), display="block")
-    translator.body.append(f'<div class="math">{formula}</div>')
+    translator.body.append(f'<div class="math">{_mathml(node, "block")}</div>')
     raise nodes.SkipNode
+
+
+def _mathml(node: nodes.Element, display: str) -> str:
+    formula: str = convert(node.astext(), display=display)
+    if "\\" in formula:  # a command that the converter does not know is left as it is
+        logger.warning("not understood: %s", node.astext(), location=node)
+    return formula
 
 
 def setup(app: Any) -> dict[str, bool]:

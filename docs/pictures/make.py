@@ -62,7 +62,7 @@ CASES: dict[str, Case] = {
         finished=("trajectory.png", "trajectory-strip.png"),
     ),
     "spaces": Case(
-        ("keras-dip experiment spaces --folder . --seed 0",),
+        ("keras-dip experiment spaces --steps 3000 --folder . --seed 0",),
         finished=("spaces.png",),
     ),
     "architectures": Case(
