@@ -19,7 +19,6 @@ import keras_dip  # noqa: E402
 
 project = "keras_dip"
 author = "the authors of keras_dip"
-copyright = author
 release = version = keras_dip.__version__
 
 extensions = [
@@ -42,12 +41,12 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the docstrings say what is taken, with shapes and units
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
-suppress_warnings = ["config.cache"]
 
 html_theme = "furo"
 html_title = f"keras_dip {release}"
 html_math_renderer = "mathml"
 html_show_sphinx = False
+html_show_copyright = False
 html_copy_source = False
 
 

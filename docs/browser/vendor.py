@@ -44,7 +44,7 @@ def fetch(folder: Path = FOLDER) -> Path:
         raise Unavailable("npm was not found on the PATH.")
     with tempfile.TemporaryDirectory() as scratch:
         done = subprocess.run(
-            [npm, "pack", "--silent", PACKAGE],
+            [npm, "pack", "--silent", "--fetch-retries=1", PACKAGE],
             cwd=scratch,
             capture_output=True,
             text=True,

@@ -208,6 +208,18 @@ def _of_another_output(path, tiny):
     tiny.write(path, output="tensor")
 
 
+def _of_no_size(path, tiny):
+    tiny.write(path, shape=[0, 5, 3])
+
+
+def _huge(path, tiny):
+    tiny.write(path, shape=[100_000, 100_000, 3])
+
+
+def _no_json(path, tiny):
+    tiny.write(path, texts={"keras_dip.format_version": "1", "keras_dip.shape": "["})
+
+
 def _table(path, tiny):
     tiny.write(path, output="tiles")
 
@@ -223,6 +235,12 @@ def _table(path, tiny):
         (_six_bands, "A picture of 6 channels cannot be drawn, only 1 or 3."),
         (_of_another_size, "This file makes [1,4,5,3], but says [1,4,6,3]."),
         (_of_another_output, "This file does not give a picture by itself."),
+        (
+            _of_no_size,
+            "The metadata of this file do not say how large the picture is.",
+        ),
+        (_huge, "A picture of 100000 x 100000 pixels is too large."),
+        (_no_json, "The metadata of this file are damaged (shape)."),
         (
             _table,
             "The tiles of this picture are files of their own: use keras-dip "

@@ -283,7 +283,9 @@ def test_tests_that_pages_name_are_there():
     missing = [
         f"{page.name}: {path}"
         for page in PAGES
-        for path in re.findall(r"\b((?:tests|docs)/[\w/-]+\.py)", page.read_text())
+        for path in re.findall(
+            r"\b((?:tests|docs)/[\w/-]+\.py)", page.read_text("utf-8")
+        )
         if not (ROOT / path).exists()
     ]
     assert missing == []
