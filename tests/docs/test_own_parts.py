@@ -1,6 +1,7 @@
 """The network and the stopping rules that docs/own-parts.md shows work as it says."""
 
 import re
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -69,3 +70,22 @@ def test_the_rule(noisy, small_skip, monkeypatch):
     assert len(curve) == 4
     assert np.isfinite(curve).all()
     assert restoration.best_step == restoration.history["step"][np.argmin(curve)]
+
+
+def test_the_program_of_the_operator_page(scene, small_skip, tmp_path, monkeypatch):
+    make = runpy.run_path(str(PAGE.parent / "pictures" / "make.py"))
+    files = make["CASES"]["operator"].inputs()
+    make["write_inputs"](files, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    # All but the fit with its thousand steps, which is the last line.
+    *program, fit = files["frames.py"].strip().splitlines()
+    assert fit == (
+        'DeepImagePrior(task, seed=0).fit(first).save("restored.png", force=True)'
+    )
+    names = {}
+    exec("\n".join(program), names)
+    observed = names["frames"](files["clean.png"][np.newaxis])
+    for number, frame in enumerate(observed, 1):
+        assert np.abs(frame[0] * 255 - files[f"frame{number}.png"]).max() < 0.51
+    prior = DeepImagePrior(names["task"], network=small_skip, steps=1)
+    assert prior.fit(names["first"]).image.shape == (160, 160, 3)
