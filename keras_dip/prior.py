@@ -97,8 +97,9 @@ class DeepImagePrior:
             `Inpaint(mask)`, or the name of a task that needs no argument.
         network: one of `keras_dip.models.names()`; or a Keras model from z [1, h, w, c]
             to the restored picture [1, H, W, C], which is copied, its weights the
-            start; or a function (image_size, *, input_channels, output_channels, seed,
-            dtype) that returns such a model. None for the preset's.
+            start; or a function that returns such a model, called with image_size and
+            the keywords input_channels, output_channels, seed and dtype. None for the
+            preset's.
         preset: name of a recipe: "fast", "best" (the mean of several fits) or "paper"
             (as published; inpainting has variants of it).
         steps: largest number of steps instead of the preset's.

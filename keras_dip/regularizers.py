@@ -21,7 +21,7 @@ class TotalVariation:
     With dx and dy the differences to the pixels on the right and below, "isotropic" is
     the mean of (dx^2 + dy^2)^beta over all pixels and channels, which is the total
     variation of Rudin, Osher and Fatemi (1992) at beta = 0.5, and "anisotropic" the
-    mean of |dx|^(2 beta) + |dy|^(2 beta). The last row and column are left out.
+    mean of `|dx|^(2 beta) + |dy|^(2 beta)`. The last row and column are left out.
 
     Args:
         weight: factor of the penalty, above 0.

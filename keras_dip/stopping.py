@@ -359,7 +359,7 @@ class Discrepancy(StoppingRule):
         return problem
 
     def measure(self) -> float:
-        """Return |mean squared residual - sigma^2|."""
+        """Return `|mean squared residual - sigma^2|`."""
         model = self.model
         residual = float(
             ops.convert_to_numpy(model.data_term(model.picture(), model.observed))

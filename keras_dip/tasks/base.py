@@ -223,8 +223,8 @@ class Task:
     def back_project(self, problem: Problem) -> Problem:
         """Return the problem with a data term that weighs all of what A kept alike.
 
-        That is |A^+ (A x - x0)|^2 with a softened pseudo-inverse A^+, instead of
-        |A x - x0|^2: what A weakens would else be fitted late (Zukerman, Tirer and
+        That is `|A^+ (A x - x0)|^2` with a softened pseudo-inverse A^+, instead of
+        `|A x - x0|^2`: what A weakens would else be fitted late (Zukerman, Tirer and
         Giryes, "BP-DIP: A Backprojection Based Deep Image Prior", EUSIPCO 2020).
         """
         return problem

@@ -61,7 +61,7 @@ DECLARATION = Declaration(
 class FeatureInversion(Task):
     """Find a natural picture x with the features phi(x) = phi(x0) of a given one.
 
-    The loss is |phi(x) - phi(x0)|^2 / |phi(x0)|^2 (Ulyanov et al., CVPR 2018, section
+    The loss is `|phi(x) - phi(x0)|^2 / |phi(x0)|^2` (Ulyanov et al., CVPR 2018, section
     3.5; Mahendran and Vedaldi, CVPR 2015).
 
     Args:
