@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _NO_SETTINGS = (
     *("declaration", "task_options", "settings", "source", "output", "onnx", "keras"),
     *("warm_start", "checkpoint", "checkpoint_every", "uncertainty", "snapshots"),
-    *("reference", "force"),
+    *("reference", "report", "force"),
 )
 """Fields of a request that are told in another way, or change nothing of a picture."""
 
@@ -62,20 +62,20 @@ def restore_job(job: Job) -> Entry:
                 "sha256": sha256_of(request.source),
                 "settings": plain(settings_of(request)),
             }
-            facts |= _restore(request, job.verbose)
+            facts |= _restore(request, job)
     except Exception as error:
         facts |= {"result": FAILED, "error": reason(error)}
     seconds = round(time.monotonic() - begun, 3)
     return Entry(job.input, job.name, seconds=seconds, **facts)
 
 
-def _restore(request: Request, verbose: bool) -> dict[str, Any]:
+def _restore(request: Request, job: Job) -> dict[str, Any]:
     from keras_dip.cli.fit import hushed_tensorflow
     from keras_dip.cli.folders import make_folder
     from keras_dip.cli.task_command import restore
 
-    messages = Messages(quiet=not verbose, verbose=verbose)
-    if not verbose:  # it warns that each picture is traced anew
+    messages = Messages(quiet=not job.verbose, verbose=job.verbose)
+    if not job.verbose:  # it warns that each picture is traced anew
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
     facts: dict[str, Any] = {}
 
@@ -90,7 +90,7 @@ def _restore(request: Request, verbose: bool) -> dict[str, Any]:
         with hushed_tensorflow(messages):
             from keras_dip.traces import shared_traces
         with shared_traces(_traces()):
-            code = restore(request, messages, told)
+            code = restore(request, messages, told, asked=job.request)
     error = f"not everything was written (exit code {code})" if code else None
     return {**facts, "result": FAILED if code else DONE, "error": error}
 

@@ -17,7 +17,7 @@ from keras_dip.errors import KerasDipError
 
 FILE = "request.json"
 _PATHS = (
-    *("source", "output", "onnx", "keras", "warm_start"),
+    *("source", "output", "onnx", "keras", "report", "warm_start"),
     *("uncertainty", "snapshots", "reference", "checkpoint"),
 )
 

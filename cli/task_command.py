@@ -19,6 +19,7 @@ from keras_dip.cli import FAILED, INTERRUPTED, files, options
 from keras_dip.cli.checkpoints import forget, remember, remembered
 from keras_dip.cli.degradation_file import read_degradations
 from keras_dip.cli.messages import Messages
+from keras_dip.cli.reproduction import command_of
 from keras_dip.cli.request import Request, check_outputs, check_sizes, check_usage
 from keras_dip.cli.snapshots import COUNT, write_snapshots
 from keras_dip.cli.uncertainty import write_uncertainty
@@ -68,13 +69,20 @@ def make_command(declaration: Declaration, verb: str) -> click.Command:
     )
 
 
-def restore(request: Request, messages: Messages, told: Told | None = None) -> int:
+def restore(
+    request: Request,
+    messages: Messages,
+    told: Told | None = None,
+    *,
+    asked: Request | None = None,
+) -> int:
     """Restore the picture of a request, write it, and return the exit code.
 
     Args:
         request: What was asked for.
         messages: Where to speak.
         told: Called in the end with the restoration and its PSNR in dB, if known.
+        asked: The request as it was made, where this one names local copies of files.
     """
     import numpy as np
 
@@ -106,7 +114,8 @@ def restore(request: Request, messages: Messages, told: Told | None = None) -> i
     info = files.adapted(info, request.depth, request.strip)
     check_sizes(request, info, restored_shape)
     reference = images.read(request.reference)[0] if request.reference else None
-    snapshots = COUNT if request.snapshots else None
+    # For the report alone nothing is refused: tiles have no snapshots.
+    snapshots = COUNT if request.snapshots else "auto" if request.report else None
     with remembered(request):
         outcome = fit(
             task,
@@ -137,7 +146,7 @@ def restore(request: Request, messages: Messages, told: Told | None = None) -> i
         messages.note(f"wrote {_name(request.output)}, the best picture so far")
         _keep_checkpoint(request, messages)
         raise outcome.error
-    missing, error = _write_more(request, restoration, info, messages)
+    missing, error = _write_more(request, restoration, info, messages, asked)
     psnr = _psnr(restoration, reference)
     _summarise(request, restoration, psnr, missing, messages)
     if told is not None:
@@ -166,7 +175,11 @@ def _in_colour(info: ImageInfo) -> ImageInfo:
 
 
 def _write_more(
-    request: Request, restoration: Restoration, info: ImageInfo, messages: Messages
+    request: Request,
+    restoration: Restoration,
+    info: ImageInfo,
+    messages: Messages,
+    asked: Request | None = None,
 ) -> tuple[list[str], Exception | None]:
     """Write what was asked for beside the picture, even if some of it fails.
 
@@ -203,10 +216,26 @@ def _write_more(
             "Received: 1, as the fit ended early; it was not written."
         )
         missing.append(request.uncertainty)
+    if request.report:
+        with _kept(errors, request.report):
+            restoration.report(
+                request.report,
+                title=_title(asked or request),
+                command=command_of(asked or request),
+                onnx=None if request.onnx in errors else request.onnx,
+                force=force,
+            )
     first, *others = errors.values() or [None]
     for error in others:
         messages.error(str(error))
     return [*missing, *errors], first
+
+
+def _title(request: Request) -> str:
+    """Return what a picture is called."""
+    if request.source == "-":
+        return "Standard input"
+    return _name(request.source.replace("\\", "/").rpartition("/")[2])
 
 
 @contextlib.contextmanager

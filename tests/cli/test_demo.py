@@ -7,7 +7,7 @@ from PIL import Image
 
 from keras_dip.cli.commands.demo import NOISE, SIDE, add_noise, sample_picture
 
-FILES = ["demo.onnx", "demo_clean.png", "demo_noisy.png", "demo_restored.png"]
+FILES = ["demo.html", "demo.onnx", "demo_clean.png", "demo_noisy.png", "demo_restored.png"]
 
 
 def test_the_sample_comes_with_scikit_image():
