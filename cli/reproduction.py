@@ -41,11 +41,10 @@ def _words(option: click.Option, value: Any) -> list[str]:
     """Return an option as it is typed; nothing for its default."""
     if value is None or value == option.default:
         return []
-    flag = option.opts[-1]
+    flag = option.opts[0]
     if option.is_flag:
         negative = option.secondary_opts
         return [flag] if value else negative[-1:]
     if isinstance(value, (tuple, list)):
         value = ",".join(format(number, "g") for number in value)
-    text = str(value)
-    return [f"{flag}={text}"] if text.startswith("-") else [flag, text]
+    return [flag, str(value)]

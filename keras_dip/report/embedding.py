@@ -12,8 +12,12 @@ from keras_dip.images.convert import quantise
 PNG_BYTES = 1_000_000
 """A picture that would be larger as PNG is embedded as WebP."""
 
+LEAST_GAIN = 8
+"""PNG is not tried, as that takes long, where it would have to save more than this."""
+
 QUALITIES = (95, 90, 80)
-WEBP_BYTES = 1_500_000
+LOSSY_QUALITIES = (90, 80, 60, 40)
+WEBP_BYTES, LOSSY_BYTES = 1_500_000, 150_000
 LONGEST_SIDE = 2048
 """In pixels; what is larger is shown smaller."""
 
@@ -45,7 +49,7 @@ def embedded(
         picture: [h, w] or [h, w, c] in [0, 1]; of other channels than 1 or 3 the first
             three, or the first, are shown.
         known: [h, w, c]; pixels that are 0 in all channels are transparent.
-        is_lossy: WebP of high quality even where PNG would be small.
+        is_lossy: WebP even where PNG would be small, for pictures of the second rank.
         longest: side in pixels; larger ones are made smaller.
     """
     image = as_image(picture, known)
@@ -54,13 +58,14 @@ def embedded(
     if max(image.size) > longest:
         image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
         words.append(f"reduced to {image.width}x{image.height} pixels")
-    data = b"" if is_lossy else _png(image)
+    is_large = width * height * len(image.getbands()) > LEAST_GAIN * PNG_BYTES
+    data = b"" if is_lossy or is_large else _png(image)
     kind = "png"
-    if is_lossy or len(data) > PNG_BYTES:
+    if not data or len(data) > PNG_BYTES:
         kind = "webp"
-        for quality in QUALITIES[1:] if is_lossy else QUALITIES:
+        for quality in LOSSY_QUALITIES if is_lossy else QUALITIES:
             data = _webp(image, quality)
-            if len(data) <= WEBP_BYTES:
+            if len(data) <= (LOSSY_BYTES if is_lossy else WEBP_BYTES):
                 break
         words.append(f"WebP of quality {quality}")
     text = base64.b64encode(data).decode("ascii")

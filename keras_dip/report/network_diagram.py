@@ -97,7 +97,7 @@ def levels_of(model: Any) -> list[Level]:
     try:
         parents = _parents(model)
         layers = [(layer, _size(layer)) for layer in model.layers]
-    except (AttributeError, NotImplementedError, TypeError, ValueError):
+    except (AttributeError, KeyError, NotImplementedError, TypeError, ValueError):
         return []  # a model of the user's that is not a graph of layers
     convolutions = [
         (layer.name, size)

@@ -22,7 +22,12 @@ from keras_dip.report.curves import known_curves
 from keras_dip.report.embedding import Embedded, embedded
 from keras_dip.report.maps import correlation_map, deviation_map, residual_map
 from keras_dip.report.reproduction import python_of
-from keras_dip.report.residual import autocorrelation, in_words, whiteness
+from keras_dip.report.residual import (
+    autocorrelation,
+    in_words,
+    middle_of,
+    whiteness,
+)
 from keras_dip.report.svg import curve_svg
 
 if TYPE_CHECKING:
@@ -36,6 +41,7 @@ CARD_SIDE = 320
 Z_CHANNELS, Z_SIDE = 8, 128
 Panel = tuple[str, np.ndarray, np.ndarray | None]
 Rows = list[tuple[str, str]]
+MIDDLE = 1024  # pixels of a residual whose neighbours are compared, on a side
 REACH = 12  # pixels of the autocorrelation that is shown
 
 
@@ -253,9 +259,10 @@ def _residual(restoration: "Restoration") -> dict[str, Any] | None:
     known = evidence.known
     weights = np.broadcast_to(1.0 if known is None else known, residual.shape)
     rms = float(np.sqrt((residual**2).sum() / max(weights.sum(), 1)))
-    white = whiteness(residual, known)
+    middle, known_middle = (middle_of(part, MIDDLE) for part in (residual, known))
+    white = whiteness(middle, known_middle)
     picture, scale = residual_map(residual)
-    alike = autocorrelation(residual, known, REACH)
+    alike = autocorrelation(middle, known_middle, REACH)
     return {
         "picture": embedded(picture, known=known, is_lossy=True, longest=MAP_SIDE),
         "scale": f"{scale * LEVELS:.3g}",
@@ -264,6 +271,7 @@ def _residual(restoration: "Restoration") -> dict[str, Any] | None:
         "rms": f"{rms * LEVELS:.2f}",
         "whiteness": "" if np.isnan(white) else f"{white:.2f}",
         "words": in_words(white, rms),
+        "part": "" if middle is residual else f"the middle {MIDDLE}x{MIDDLE} pixels",
     }
 
 

@@ -7,6 +7,8 @@ blind and non-blind deblurring using residual whiteness measures", IEEE Transact
 Image Processing 22(7), 2013).
 """
 
+from typing import overload
+
 import numpy as np
 
 REACH = 5
@@ -66,6 +68,18 @@ def whiteness(residual: np.ndarray, known: np.ndarray | None = None) -> float:
     others = squares.sum() - 1
     by_chance = (squares.size - 1) / max(count * residual.shape[2], 1)
     return float(1 / (1 + max(others - by_chance, 0)))
+
+
+@overload
+def middle_of(array: np.ndarray, side: int) -> np.ndarray: ...
+@overload
+def middle_of(array: None, side: int) -> None: ...
+def middle_of(array: np.ndarray | None, side: int) -> np.ndarray | None:
+    """Return the middle of an array [h, w, c], at most so many pixels on a side."""
+    if array is None or max(array.shape[:2]) <= side:
+        return array
+    top, left = (max(size - side, 0) // 2 for size in array.shape[:2])
+    return array[top : top + side, left : left + side]
 
 
 def in_words(white: float, rms: float) -> str:
