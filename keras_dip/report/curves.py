@@ -74,9 +74,9 @@ def draw(axes: Axes, restoration: "Restoration", curve: Curve, ink: Ink) -> None
     """Draw one curve of all members or tiles, the chosen step marked on the last."""
     lines = list(runs(restoration, curve.key))
     for steps, values in lines[:-1]:
-        axes.plot(steps, values, color=ink.curve, linewidth=1, alpha=0.35)
+        axes.plot(steps, values, _style(steps), color=ink.curve, lw=1, alpha=0.35)
     steps, values = lines[-1]
-    axes.plot(steps, values, color=ink.curve, linewidth=2)
+    axes.plot(steps, values, _style(steps), color=ink.curve, linewidth=2)
     everything = np.concatenate([values for _, values in lines])
     if curve.key in ("loss", "criterion") and everything.min() > 0:
         _log_scale(axes, everything)
@@ -86,6 +86,11 @@ def draw(axes: Axes, restoration: "Restoration", curve: Curve, ink: Ink) -> None
         value = np.interp(best, steps, values)
         axes.plot([best], [value], "o", color=ink.mark, markersize=6, gid="chosen")
     _settle(axes, curve, ink)
+
+
+def _style(steps: np.ndarray) -> str:
+    """Return what matplotlib calls a line, or a dot where there is nothing else."""
+    return "-" if len(steps) > 1 else "o"
 
 
 def _settle(axes: Axes, curve: Curve, ink: Ink) -> None:
@@ -98,7 +103,9 @@ def _settle(axes: Axes, curve: Curve, ink: Ink) -> None:
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(ink.grid)
-    axes.xaxis.set_major_locator(ticker.MaxNLocator(5, integer=True))
+    axes.xaxis.set_major_locator(
+        ticker.MaxNLocator(5, integer=True, steps=[1, 2, 2.5, 5, 10])
+    )
 
 
 def _log_scale(axes: Axes, values: np.ndarray) -> None:

@@ -72,6 +72,7 @@ def page_of(
         facts=_facts(restoration),
         pictures=_pictures(restoration),
         frames=_frames(restoration),
+        chosen=None if restoration.tiles else restoration.best_step,
         why_no_frames=_why_no_frames(restoration),
         curves=[
             (curve, curve_svg(restoration, curve))
@@ -150,7 +151,7 @@ def _facts(restoration: "Restoration") -> list[Fact]:
     )  # fmt: skip
     facts = [
         Fact("Picture", f"{width} × {height}", "pixels"),  # noqa: RUF001
-        Fact("Chosen step", str(restoration.best_step), _of_steps(restoration)),
+        *_chosen(restoration),
         Fact(
             "Time", _clock(restoration.seconds), f"{restoration.steps} steps{several}"
         ),
@@ -162,9 +163,13 @@ def _facts(restoration: "Restoration") -> list[Fact]:
     return facts
 
 
-def _of_steps(restoration: "Restoration") -> str:
+def _chosen(restoration: "Restoration") -> list[Fact]:
+    """Return which step was chosen; of tiles, each has its own."""
+    if restoration.tiles is not None:
+        return []
     planned = restoration.settings.get("steps")
-    return f"of at most {planned}" if planned else ""
+    note = f"of at most {planned}" if planned else ""
+    return [Fact("Chosen step", str(restoration.best_step), note)]
 
 
 def _against_reference(restoration: "Restoration") -> list[Fact]:
@@ -259,7 +264,8 @@ def _residual(restoration: "Restoration") -> dict[str, Any] | None:
     known = evidence.known
     weights = np.broadcast_to(1.0 if known is None else known, residual.shape)
     rms = float(np.sqrt((residual**2).sum() / max(weights.sum(), 1)))
-    middle, known_middle = (middle_of(part, MIDDLE) for part in (residual, known))
+    middle = middle_of(residual, MIDDLE)
+    known_middle = None if known is None else middle_of(known, MIDDLE)
     white = whiteness(middle, known_middle)
     picture, scale = residual_map(residual)
     alike = autocorrelation(middle, known_middle, REACH)
@@ -339,7 +345,7 @@ def _tables(settings: dict[str, Any]) -> Iterator[tuple[str, Rows]]:
     """Yield all settings as tables, each with its caption: first the plain ones."""
     inside = {name: value for name, value in settings.items() if _is_table(value)}
     plain = {name: settings[name] for name in settings if name not in inside}
-    for caption, values in {"settings": plain, **inside}.items():
+    for caption, values in {"fit": plain, **inside}.items():
         rows = [(name, _in_words(value)) for name, value in values.items()]
         yield caption.replace("_", " ").capitalize(), rows
 

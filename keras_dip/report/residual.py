@@ -7,8 +7,6 @@ blind and non-blind deblurring using residual whiteness measures", IEEE Transact
 Image Processing 22(7), 2013).
 """
 
-from typing import overload
-
 import numpy as np
 
 REACH = 5
@@ -70,13 +68,9 @@ def whiteness(residual: np.ndarray, known: np.ndarray | None = None) -> float:
     return float(1 / (1 + max(others - by_chance, 0)))
 
 
-@overload
-def middle_of(array: np.ndarray, side: int) -> np.ndarray: ...
-@overload
-def middle_of(array: None, side: int) -> None: ...
-def middle_of(array: np.ndarray | None, side: int) -> np.ndarray | None:
+def middle_of(array: np.ndarray, side: int) -> np.ndarray:
     """Return the middle of an array [h, w, c], at most so many pixels on a side."""
-    if array is None or max(array.shape[:2]) <= side:
+    if max(array.shape[:2]) <= side:
         return array
     top, left = (max(size - side, 0) // 2 for size in array.shape[:2])
     return array[top : top + side, left : left + side]
@@ -84,6 +78,11 @@ def middle_of(array: np.ndarray | None, side: int) -> np.ndarray | None:
 
 def in_words(white: float, rms: float) -> str:
     """Return what a whiteness, and a root mean square in [0, 1] units, mean."""
+    if rms == 0:
+        return (
+            "Nothing was left out: damaged again, the result is the picture that came "
+            "in, as where known pixels are put back into it."
+        )
     if rms < 0.5 / 255:
         return (
             "Next to nothing was left out: damaged again, the result is the picture "
@@ -96,8 +95,9 @@ def in_words(white: float, rms: float) -> str:
         )
     if white >= 0.5:
         return (
-            "Nearly white: what was left out is mostly noise, with some structure in "
-            "it."
+            "Not quite white: neighbouring pixels of what was left out have something "
+            "in common. Some of the picture was left out too, or the damage itself has "
+            "a structure."
         )
     return (
         "Structured: parts of the picture were left out too, or the damage itself has "

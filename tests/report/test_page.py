@@ -162,6 +162,12 @@ def test_where_no_pixels_are_compared_there_is_no_residual(made):
     assert "Before" in page and "Whiteness" not in page
 
 
+def test_a_residual_of_nothing_has_no_whiteness(made):
+    evidence = Evidence(np.zeros((24, 32, 3), "uint8"), lambda x: x * 0)
+    text = Parsed(page_of(made(24, 32, 3, evidence=evidence), "report.html")).text
+    assert "Nothing was left out" in text and "hiteness" not in text
+
+
 def test_an_enlargement_says_how_before_is_shown(made):
     evidence = Evidence(np.zeros((12, 16, 3), "uint8"), lambda x: x[:, ::2, ::2])
     text = Parsed(page_of(made(24, 32, 3, evidence=evidence), "report.html")).text
