@@ -67,7 +67,7 @@ def test_alpha_that_is_the_mask_is_no_part_of_the_picture(restored, scene):
         (SuperResolve(factor=2), (6, 8, 3), (12, 16, 3)),
         (Deblur(gaussian=1.0), (12, 16, 3), (12, 16, 3)),
         (Demosaic("RGGB"), (12, 16), (12, 16, 3)),
-        (Compose([SuperResolve(factor=2), Denoise(0.1)]), (6, 8, 3), (12, 16, 3)),
+        (Compose(SuperResolve(factor=2), Denoise(0.1)), (6, 8, 3), (12, 16, 3)),
     ],
     ids=lambda value: getattr(value, "name", None),
 )
