@@ -1,5 +1,6 @@
 """How a restoration is made again: Python that says what was asked for."""
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 from keras_dip import tasks
@@ -9,6 +10,10 @@ if TYPE_CHECKING:
 
 YOURS = "..."
 """Stands for what cannot be written down: a mask, a picture, a model, a function."""
+
+
+PLAIN = ("int", "float", "flag", "levels", "choice", "text", "numbers")
+"""Types of a task's options that are written down as they are."""
 
 
 def python_of(restoration: "Restoration") -> str:
@@ -38,17 +43,25 @@ def python_of(restoration: "Restoration") -> str:
 def _task_arguments(settings: dict[str, Any]) -> str:
     """Return the arguments of a task that differ from their defaults."""
     declaration = tasks.declaration(settings["task"])
-    options = {option.name: option for option in declaration.options}
+    if declaration.verb is None:  # made of a function, or of what has no name
+        return YOURS
+    parameters = inspect.signature(tasks.get(settings["task"])).parameters
+    recorded = settings["task_options"]
     words = []
-    for name, value in settings["task_options"].items():
-        option = options.get(name)
-        if option is None or value is None or value == option.default:
-            continue
-        plain = option.type in ("int", "float", "flag", "levels", "choice", "text")
-        words.append(f"{name}={value!r}" if plain else f"{name}={YOURS}")
-    missing = [
-        f"{option.name}={YOURS}"
-        for option in declaration.options
-        if option.required and option.name not in settings["task_options"]
-    ]
-    return ", ".join([*words, *missing])
+    for option in declaration.options:
+        default = parameters[option.name].default
+        value = recorded.get(option.name)
+        if option.type == "mask":
+            words += _mask_arguments(value)
+        elif option.type in PLAIN and value not in (None, default):
+            words.append(f"{option.name}={value!r}")
+        elif option.type not in PLAIN and (value is not None or option.required):
+            words.append(f"{option.name}={YOURS}")
+    return ", ".join(words)
+
+
+def _mask_arguments(recorded: Any) -> list[str]:
+    """Return what a mask was: an array, a colour, or the picture's own alpha."""
+    if isinstance(recorded, str) and recorded.startswith("#"):
+        return [f"mask_color={recorded!r}"]
+    return [f"mask={YOURS}"] if recorded == "given" else []

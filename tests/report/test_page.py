@@ -10,6 +10,7 @@ import pytest
 
 from keras_dip.errors import ImageError
 from keras_dip.report import page_of
+from keras_dip.report.reproduction import python_of
 from keras_dip.restoration import Evidence, Tiles
 
 EVIL = "<script>alert(1)</script>\"'&.png"
@@ -135,6 +136,27 @@ def test_python_makes_it_again(fitted):
         "restoration = DeepImagePrior( Denoise(sigma=0.1), seed=0, network=..., "
         "steps=100, stop='wmv', snapshots=4, ).fit(picture, reference=reference)"
     ) in text
+
+
+def test_python_leaves_what_it_cannot_know_to_its_reader(made):
+    restoration = made(24, 32, 3)
+
+    def called(task, options):
+        settings = {**restoration.settings, "task": task, "task_options": options}
+        return python_of(replace(restoration, settings=settings)).splitlines()[3]
+
+    given = {"mask": "given", "invert_mask": False, "keep_known": True}
+    assert called("inpaint", given) == "    Inpaint(mask=..., keep_known=True),"
+    alpha = {"mask": "alpha", "invert_mask": False, "keep_known": False}
+    assert called("inpaint", alpha) == "    Inpaint(),"
+    colour = {"mask": "#ff0000", "invert_mask": True, "keep_known": False}
+    assert called("inpaint", colour) == (
+        "    Inpaint(mask_color='#ff0000', invert_mask=True),"
+    )
+    assert called("flash", {}) == "    FlashNoFlash(flash=...),"
+    motion = {"gaussian": None, "motion": [15.0, 30.0], "disk": None}
+    assert called("deblur", motion) == "    Deblur(motion=[15.0, 30.0]),"
+    assert called("operator", {"fn": "blur", "sigma": 0.1}) == "    Operator(...),"
 
 
 def test_a_command_is_shown_as_it_is(made):
