@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _NO_SETTINGS = (
     *("declaration", "task_options", "settings", "source", "output", "onnx", "keras"),
     *("warm_start", "checkpoint", "checkpoint_every", "uncertainty", "snapshots"),
-    *("reference", "force", "as_json"),
+    *("reference", "report", "force", "as_json"),
 )
 """Fields of a request that are told in another way, or change nothing of a picture."""
 
@@ -90,7 +90,7 @@ def restore_job(job: Job) -> Entry | Cut:
                     return Cut(count, seconds())
                 else:
                     tiles.release()
-                    facts |= _restore(request, messages)
+                    facts |= _restore(request, job.request, messages)
     except Exception as error:
         facts |= {"result": FAILED, "error": reason(error)}
     return Entry(job.input, job.name, seconds=seconds(), **facts)
@@ -111,7 +111,7 @@ def _quiet(verbose: bool) -> Iterator[Messages]:
             yield messages
 
 
-def _restore(request: Request, messages: Messages) -> dict[str, Any]:
+def _restore(request: Request, asked: Request, messages: Messages) -> dict[str, Any]:
     from keras_dip.cli.task_command import restore
 
     facts: dict[str, Any] = {}
@@ -121,7 +121,7 @@ def _restore(request: Request, messages: Messages) -> dict[str, Any]:
         facts["steps"] = restoration.steps
         facts["stopped_by"] = restoration.stopped_by
 
-    code = restore(request, messages, told)
+    code = restore(request, messages, told, asked=asked)
     error = f"not everything was written (exit code {code})" if code else None
     return {**facts, "result": FAILED if code else DONE, "error": error}
 

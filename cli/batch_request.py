@@ -22,7 +22,12 @@ from keras_dip.cli.request import Request, check_usage
 from keras_dip.images.formats import SUFFIXES
 from keras_dip.tasks import Declaration
 
-WRITTEN = {"onnx": ".onnx", "keras": ".keras", "uncertainty": ".npy"}
+WRITTEN = {
+    "onnx": ".onnx",
+    "keras": ".keras",
+    "report": ".html",
+    "uncertainty": ".npy",
+}
 """Options that are folders of files to write, and their suffixes."""
 
 FOLDERS = ("snapshots", "checkpoint")

@@ -19,7 +19,7 @@ from keras_dip.locks import locked
 
 FILE = "request.json"
 _PATHS = (
-    *("source", "output", "onnx", "keras", "warm_start"),
+    *("source", "output", "onnx", "keras", "report", "warm_start"),
     *("uncertainty", "snapshots", "reference", "checkpoint"),
 )
 

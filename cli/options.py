@@ -290,6 +290,15 @@ def _more_outputs() -> list[click.Parameter]:
             help="Also write the fitted network as .keras, for --warm-start.",
         ),
         click.Option(
+            ["--report"],
+            type=FILE,
+            metavar="FILE",
+            callback=_not_a_dash,
+            help="Also write a page (.html) that shows the restoration and how it came "
+            "about: a slider between before and after, pictures from along the way, "
+            "curves, settings. One file, for any browser.",
+        ),
+        click.Option(
             ["--uncertainty"],
             type=FILE,
             metavar="FILE",

@@ -32,6 +32,7 @@ class Request:
     onnx: str | None = None
     half: bool = False
     keras: str | None = None
+    report: str | None = None
     warm_start: str | None = None
     checkpoint: str | None = None  # a folder
     checkpoint_every: float | None = None  # seconds
@@ -66,7 +67,7 @@ class Request:
     @property
     def outputs(self) -> list[str]:
         """The files that are written, the picture first."""
-        files = (self.output, self.onnx, self.keras, self.uncertainty)
+        files = (self.output, self.onnx, self.keras, self.report, self.uncertainty)
         return [path for path in files if path]
 
     @property
@@ -135,6 +136,12 @@ def check_outputs(request: Request) -> None:
     for path, suffix in ((request.onnx, ".onnx"), (request.keras, ".keras")):
         if path:
             images.check_output(path, inputs=inputs, force=force, suffixes=(suffix,))
+    if request.report:
+        from keras_dip.report import SUFFIXES
+
+        images.check_output(
+            request.report, inputs=inputs, force=force, suffixes=SUFFIXES
+        )
     if request.uncertainty:
         check_uncertainty(request.uncertainty, inputs=inputs, force=force)
     if request.snapshots:

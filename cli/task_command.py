@@ -22,6 +22,7 @@ from keras_dip.cli import FAILED, INTERRUPTED, files, options
 from keras_dip.cli.checkpoints import forget, remember, remembered
 from keras_dip.cli.degradation_file import read_degradations
 from keras_dip.cli.messages import Messages
+from keras_dip.cli.reproduction import command_of
 from keras_dip.cli.request import Request, check_outputs, check_sizes, check_usage
 from keras_dip.cli.snapshots import COUNT, write_snapshots
 from keras_dip.cli.summary import name_of, print_json, summarise
@@ -185,13 +186,20 @@ def _read_reference(
     return reference
 
 
-def restore(request: Request, messages: Messages, told: Told | None = None) -> int:
+def restore(
+    request: Request,
+    messages: Messages,
+    told: Told | None = None,
+    *,
+    asked: Request | None = None,
+) -> int:
     """Restore the picture of a request, write it, and return the exit code.
 
     Args:
         request: What was asked for.
         messages: Where to speak.
         told: Called in the end with the restoration and its PSNR in dB, if known.
+        asked: The request as it was made, where this one names local copies of files.
     """
     from keras_dip import images
     from keras_dip.cli.fit import fit
@@ -233,7 +241,9 @@ def restore(request: Request, messages: Messages, told: Told | None = None) -> i
         _tell([*errors.values()], messages)
         _keep_checkpoint(request, messages)
         raise outcome.error
-    missing = _write_more(request, restoration, info, errors, messages)
+    missing = _write_more(
+        request, restoration, info, errors, messages, asked or request
+    )
     first, *others = errors.values() or [None]
     _tell(others, messages)
     psnr = _psnr(restoration, reference)
@@ -278,7 +288,9 @@ def _tell(errors: Sequence[Exception | None], messages: Messages) -> None:
 
 def arguments_of(request: Request) -> dict[str, Any]:
     """Return the arguments of `DeepImagePrior`; those that are None were not given."""
-    return {**request.settings, "snapshots": COUNT if request.snapshots else None}
+    # For the report alone nothing is refused: tiles have no snapshots.
+    snapshots = COUNT if request.snapshots else "auto" if request.report else None
+    return {**request.settings, "snapshots": snapshots}
 
 
 def checkpoint_of(request: Request) -> tuple[str, float | None] | None:
@@ -307,6 +319,7 @@ def _write_more(
     info: ImageInfo,
     errors: dict[str, Exception],
     messages: Messages,
+    asked: Request,
 ) -> list[str]:
     """Write what was asked for beside the picture, even if some of it fails.
 
@@ -316,6 +329,7 @@ def _write_more(
         info: Of the picture.
         errors: What could not be written, by its path; more are added.
         messages: Where to speak.
+        asked: The request as it was made.
 
     Returns:
         What there is not.
@@ -349,7 +363,23 @@ def _write_more(
             "Received: 1, as the fit ended early; it was not written."
         )
         missing.append(request.uncertainty)
+    if request.report:
+        with _kept(errors, request.report):
+            restoration.report(
+                request.report,
+                title=_title(asked),
+                command=command_of(asked),
+                onnx=None if request.onnx in errors else request.onnx,
+                force=force,
+            )
     return [*missing, *errors]
+
+
+def _title(request: Request) -> str:
+    """Return what a picture is called."""
+    if request.source == "-":
+        return "Standard input"
+    return name_of(request.source.replace("\\", "/").rpartition("/")[2])
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """The arguments of a restoration, checked one by one."""
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from numbers import Integral, Real
 from typing import Any
@@ -145,6 +146,23 @@ def dtype_policy(policy: Any) -> str | None:
         )
     name: str = found.name
     return name
+
+
+def in_python(function: Callable[..., Any], given: dict[str, Any]) -> dict[str, str]:
+    """Return arguments that differ from a function's defaults, as Python writes them.
+
+    What cannot be written down (a network, a picture) is an ellipsis; a task, and what
+    does not change the picture, is left out.
+    """
+    left_out = ("task", "verbose", "callbacks")
+    told = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        default, value = parameter.default, given[name]
+        is_default = type(value) is type(default) and value == default
+        if name not in left_out and default is not parameter.empty and not is_default:
+            is_plain = value is None or isinstance(value, (str, int, float, bool))
+            told[name] = repr(value) if is_plain else "..."
+    return told
 
 
 def integer(name: str, value: Any, least: int) -> int:

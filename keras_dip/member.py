@@ -377,6 +377,13 @@ class Member:
         write_statistics(network, self.latent.values)
         return network
 
+    def output_for(self, candidate: Candidate) -> Any:
+        """Return what a candidate's network gives from z, or is to be brought to."""
+        if candidate.average is not None:
+            return candidate.average
+        network = self.network_for(candidate, Interrupts())
+        return network(self.latent.values, training=False)
+
     def _ending(self, end: str, time_limit: TimeLimit | None) -> tuple[str, str]:
         """Return what stopped the fit, as a word and as a sentence."""
         planned, step, best = self.plan.settings.steps, self.model.step, self._best()

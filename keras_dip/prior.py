@@ -28,6 +28,7 @@ from keras_dip.fitting import Candidate
 from keras_dip.history import joined
 from keras_dip.identity import described
 from keras_dip.images import PictureType, as_picture
+from keras_dip.images.convert import quantise
 from keras_dip.interrupts import Interrupts, held_back
 from keras_dip.latents import GIVEN
 from keras_dip.member import (
@@ -44,7 +45,7 @@ from keras_dip.models.copies import mean_of, policy_of
 from keras_dip.models.offset import CHOICES
 from keras_dip.precision import policy_for
 from keras_dip.progress import PlainDisplay, ProgressCallback
-from keras_dip.restoration import Restoration, Source
+from keras_dip.restoration import Evidence, Restoration, Source
 from keras_dip.settings import DEFAULT, Settings, jittered, resolve, suited
 from keras_dip.snapshots import of_all
 from keras_dip.stopping import NAMES, TimeLimit
@@ -52,6 +53,8 @@ from keras_dip.tiles import OVERLAP, Tiling, Window
 from keras_dip.traces import traces_in_force
 from keras_dip.uncertainty import calibrated_deviation
 from keras_dip.warm_start import Weights, weights_of
+
+SNAPSHOTS_IF_WHOLE, SNAPSHOTS = "auto", 8
 
 PROBE = 256
 """Side of the picture whose network shows what a pixel costs, where that matters."""
@@ -62,7 +65,7 @@ class _Run:
     """What a fit is told beside its plan and problem; of tiles, each has its own.
 
     `target` is the ground truth [H, W, C] or None, `time_limit` in seconds, `index` the
-    number of the tile of `count`.
+    number of the tile of `count`; `evidence` is of the whole picture.
     """
 
     kind: PictureType
@@ -71,6 +74,7 @@ class _Run:
     time_limit: float | None
     index: int = 0
     count: int = 1
+    evidence: Evidence | None = None
 
     def what(self, members: int) -> str:
         """Return what is counted, for displays."""
@@ -112,7 +116,7 @@ class DeepImagePrior:
             instead of the preset's; with a Keras model as network they differ in the
             noise of their steps alone.
         snapshots: about how many iterates `Restoration.at` can give, log-spaced; 0 for
-            none.
+            none, "auto" for 8 where the picture is not cut into tiles.
         blend: share of the input in the result, 0 to 1 (for super-resolution of the
             bicubic enlargement, for inpainting of the roughly filled picture).
         seed: seed of weights, z and jitter: the same seed, machine and version give the
@@ -157,7 +161,7 @@ class DeepImagePrior:
         stop: str | None = None,
         time_limit: float | None = None,
         members: int | None = None,
-        snapshots: int = 0,
+        snapshots: int | str = 0,
         blend: float = 0.0,
         seed: int = 0,
         callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -174,6 +178,7 @@ class DeepImagePrior:
         max_memory: int | None = None,
     ) -> None:
         """Check the arguments; nothing heavy happens before `fit`."""
+        self._given = arguments.in_python(DeepImagePrior.__init__, locals())
         self.task = arguments.task_from(task)
         arguments.check_network(network)
         arguments.check_device(device)
@@ -198,7 +203,12 @@ class DeepImagePrior:
                 None if members is None else arguments.integer("members", members, 1)
             ),
         )
-        self.snapshots = arguments.integer("snapshots", snapshots, 0)
+        self.snapshots_if_whole = snapshots == SNAPSHOTS_IF_WHOLE
+        self.snapshots = (
+            SNAPSHOTS
+            if self.snapshots_if_whole
+            else arguments.integer("snapshots", snapshots, 0)
+        )
         self.time_limit = time_limit
         if time_limit is not None:
             self.time_limit = arguments.positive("time_limit", time_limit)
@@ -337,7 +347,10 @@ class DeepImagePrior:
         plan = self._plan(task, problem, start)
         if kept is not None:
             kept.identify(self._identity(plan, target), problem.observed)
-        run = _Run(kind, target, kept, self.time_limit)
+        evidence = replace(
+            _evidence(task, problem, picture, kind, target), arguments=self._given
+        )
+        run = _Run(kind, target, kept, self.time_limit, evidence=evidence)
         if kept is not None and kept.has_begun:
             side = kept.tile
         else:
@@ -345,7 +358,7 @@ class DeepImagePrior:
         if kept is not None:
             kept.tile = side
         tiles = tiled.cut(task, problem, side, self.tile_overlap)
-        if tiles is not None and self.snapshots:
+        if tiles is not None and self.snapshots and not self.snapshots_if_whole:
             raise ValueError(
                 "Expected snapshots=0 for a picture that is cut into tiles. "
                 f"Received: {self.snapshots}"
@@ -363,7 +376,8 @@ class DeepImagePrior:
                 limit = max(left, 0) / (len(windows) - index)
             return self._fit_tile(work, index, windows, limit)
 
-        self.restoration, error = tiled.restore(tiles, work.problem, fit)
+        restoration, error = tiled.restore(tiles, work.problem, fit)
+        self.restoration = replace(restoration, evidence=work.run.evidence)
         if error is not None:
             raise error
         return self.restoration
@@ -372,7 +386,8 @@ class DeepImagePrior:
         self, work: _Work, index: int, windows: Sequence[Window], limit: float | None
     ) -> Restoration:
         """Fit one window of a problem as a problem of its own."""
-        plan, problem, run, window = work.plan, work.problem, work.run, windows[index]
+        plan, problem, window = work.plan, work.problem, windows[index]
+        plan, run = replace(plan, snapshots=0), replace(work.run, evidence=None)
         latent = plan.latent
         if latent is not None and latent.shape[1:3] == problem.shape[:2]:
             latent = window.of(latent)
@@ -413,8 +428,14 @@ class DeepImagePrior:
                     other = mean_of([m.network_for(c, Interrupts()) for m, c in pairs])
                     return other, to_picture(finish(other(z, training=False)))
 
+            def picture_at(candidates: Sequence[Candidate]) -> np.ndarray:
+                with arguments.device_scope(self.device):
+                    pairs = zip(members, candidates, strict=True)
+                    outputs = [m.output_for(c) for m, c in pairs]
+                    return to_picture(finish(sum(outputs) / len(outputs)))
+
             # Without snapshots nothing needs the optimiser and the rest any more.
-            keep = at if self.snapshots else None
+            keep = (at, picture_at) if plan.snapshots else ()
             self.restoration = Restoration(
                 image=_in_rank(image, run.kind.rank),
                 history=joined([m.recorder.history for m in members]),
@@ -426,9 +447,10 @@ class DeepImagePrior:
                 seconds=time.perf_counter()
                 - start
                 + sum(member.recorder.seconds_before for member in members),
-                source=Source(network, last.latent, finish, run.kind.dtype, keep),
+                source=Source(network, last.latent, finish, run.kind.dtype, *keep),
                 uncertainty=self._uncertainty(members, networks, finish, run.kind),
                 snapshots=of_all([m.snapshots for m in members]),
+                evidence=run.evidence,
             )
         if last.error is not None:
             raise last.error
@@ -638,7 +660,7 @@ class DeepImagePrior:
                 max(a - b, 0) // 2 for a, b in zip(z_size, problem.shape, strict=False)
             ],
             "time_limit": self.time_limit,
-            "snapshots": self.snapshots,
+            "snapshots": member.plan.snapshots,
             "tiles": None,
             "optimizer": "adam" if self.optimizer is None else self.optimizer.name,
             "regularizers": [repr(r) for r in member.plan.priors],
@@ -658,6 +680,28 @@ class DeepImagePrior:
 def _opened(checkpoint: Checkpoint | str | os.PathLike[str]) -> Checkpoint:
     """Return the checkpoint of a folder."""
     return checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint)
+
+
+def _evidence(
+    task: tasks.Task,
+    problem: tasks.Problem,
+    picture: np.ndarray,
+    kind: PictureType,
+    reference: np.ndarray | None,
+) -> Evidence:
+    """Return what went in, in as little memory as it came in."""
+    # Without the alpha that was the mask.
+    shown = picture[..., :-1] if task.takes_alpha else picture
+    known = problem.observed.get("mask", problem.observed.get("known"))
+    if known is not None and known.all():
+        known = None
+    degrade = task.degrade if task.compares_pixels else None
+    return Evidence(
+        quantise(shown, kind.dtype),
+        degrade,
+        None if known is None else known[0],
+        reference,
+    )
 
 
 def _in_rank(array: np.ndarray, rank: int) -> np.ndarray:

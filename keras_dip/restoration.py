@@ -11,6 +11,8 @@ from keras_dip.latents import Latent
 from keras_dip.tiles import Tiling
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from keras_dip.onnx_io.export import Graph
 
 
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 class Source:
     """What an ONNX export needs beside the picture.
 
-    `network_at` gives the network of other candidates, and its picture [H, W, C].
+    `network_at` gives the network of other candidates, and its picture [H, W, C];
+    `picture_at` the picture alone, sooner: averages of outputs are taken as they are.
     """
 
     network: Any
@@ -26,6 +29,7 @@ class Source:
     finish: Callable[[Any], Any]
     picture_dtype: str
     network_at: Callable[[Any], tuple[Any, np.ndarray]] | None = None
+    picture_at: Callable[[Any], np.ndarray] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +67,49 @@ class Snapshot:
 
 
 @dataclass(frozen=True, eq=False)
+class Evidence:
+    """What a restoration can be judged by: what went in, and how it was damaged.
+
+    `given` is the picture x0 [h, w, c] in the integers it came in, or floats in [0, 1];
+    `degrade` is A, from [1, H, W, C] to [1, h, w, c], or None where no pixels are
+    compared; `known` is 1 where x0 was seen and 0 where it was not, None for 1;
+    `reference` is the ground truth [H, W, C], if it was given; `arguments` are those of
+    `DeepImagePrior` that were given, as Python writes them.
+    """
+
+    given: np.ndarray
+    degrade: Callable[[Any], Any] | None = None
+    known: np.ndarray | None = None
+    reference: np.ndarray | None = None
+    arguments: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def observed(self) -> np.ndarray:
+        """x0, float32 [h, w, c] in [0, 1]."""
+        from keras_dip.images.convert import to_unit
+
+        return to_unit(self.given)
+
+    def residual(self, image: np.ndarray) -> np.ndarray | None:
+        """Return x0 - A(x) of a picture [H, W] or [H, W, C], 0 where x0 is not known.
+
+        Returns:
+            float32 [h, w, c]; None where no pixels are compared.
+        """
+        if self.degrade is None:
+            return None
+        from keras import ops
+
+        made = self.degrade(image.reshape(1, *image.shape[:2], -1))
+        made = made[0] if isinstance(made, list) else made  # of several, the first
+        difference = self.observed[np.newaxis] - ops.convert_to_numpy(made)
+        if self.known is not None:
+            difference = difference * self.known
+        residual: np.ndarray = difference[0].astype("float32")
+        return residual
+
+
+@dataclass(frozen=True, eq=False)
 class Restoration:
     """A restored picture with its history.
 
@@ -86,6 +133,7 @@ class Restoration:
             several); see `at`.
         tiles: the networks of all tiles, where the picture was cut; else None. `source`
             is then that of the first.
+        evidence: what the restoration can be judged by, for `report` and `compare`.
     """
 
     image: np.ndarray
@@ -100,6 +148,7 @@ class Restoration:
     uncertainty: np.ndarray | None = None
     snapshots: dict[int, Snapshot] = field(default_factory=dict, repr=False)
     tiles: Tiles | None = field(default=None, repr=False)
+    evidence: Evidence | None = field(default=None, repr=False)
 
     @property
     def z(self) -> np.ndarray:
@@ -126,6 +175,69 @@ class Restoration:
             best_step=step,
             source=replace(self.source, network=network),
         )
+
+    def picture_at(self, step: int) -> np.ndarray:
+        """Return `at(step).image` without its network, which can take a while to get.
+
+        Raises:
+            ValueError: if that step was not kept.
+        """
+        if step == self.best_step:
+            return self.image
+        if step not in self.snapshots or self.source.picture_at is None:
+            return self.at(step).image
+        image = self.source.picture_at(self.snapshots[step].candidates)
+        return image[..., 0] if self.image.ndim == 2 else image
+
+    def report(
+        self,
+        path: str | Path,
+        *,
+        title: str | None = None,
+        command: str | None = None,
+        onnx: str | Path | None = None,
+        force: bool = False,
+    ) -> None:
+        """Write one HTML page that shows the restoration, and how it came about.
+
+        It has a slider between before and after, the iterates that were kept
+        (`snapshots`), the curves, what was left out (x0 - A(x)), z, the network and all
+        settings. The page needs no network and no other file.
+
+        Args:
+            path: the page, `.html` or `.htm`.
+            title: what the picture is called.
+            command: the command that makes the restoration again; None for Python.
+            onnx: the file that `export` wrote, for a link.
+            force: replace an existing file.
+
+        Raises:
+            ImageError: if the file exists and `force` is False, or cannot be written.
+        """
+        from keras_dip import images
+        from keras_dip.report import SUFFIXES, page_of
+
+        images.check_output(path, force=force, suffixes=SUFFIXES)
+        page = page_of(self, path, title=title, command=command, onnx=onnx)
+        images.atomic_write(path, lambda file: file.write(page.encode()))
+
+    def plot(self) -> "Figure":
+        """Return the curves of the fit as a matplotlib figure."""
+        from keras_dip.report.figures import curves
+
+        return curves(self)
+
+    def compare(self) -> "Figure":
+        """Return before, after and what was left out as a matplotlib figure."""
+        from keras_dip.report.figures import comparison
+
+        return comparison(self)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: before, after, and a line of figures."""
+        from keras_dip.report import card_of
+
+        return card_of(self)
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
         """Write the picture to a file, in the format of its suffix.

@@ -17,6 +17,7 @@ _HELP = {
     "those of the sources. It holds the manifest, too.",
     "onnx": "Also write ONNX files that regenerate the pictures, into a folder.",
     "keras": "Also write the fitted networks as .keras, into a folder.",
+    "report": "Also write pages (.html) that show the restorations, into a folder.",
     "uncertainty": "Also write how far each pixel may be off, into a folder of .npy "
     "files. Needs 2 or more members.",
     "snapshots": "Also write pictures from along the way into a folder, which gets a "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,12 +35,13 @@ NOISE_SEED = 0
 def command(messages: Messages, folder: Path, steps: int | None, force: bool) -> int:
     """Add noise to a sample picture, take it out again, and say how well that went.
 
-    Writes the clean, the noisy and the restored picture and the ONNX file. Nothing is
-    downloaded.
+    Writes the clean, the noisy and the restored picture, the ONNX file and the report.
+    Nothing is downloaded.
     """
     from keras_dip import images
     from keras_dip.cli.fit import fit, make_task
     from keras_dip.cli.folders import make_folder
+    from keras_dip.cli.snapshots import COUNT
     from keras_dip.cli.task_command import exit_code
     from keras_dip.images.convert import quantise
     from keras_dip.metrics import psnr
@@ -48,8 +50,9 @@ def command(messages: Messages, folder: Path, steps: int | None, force: bool) ->
     noisy_file = folder / "demo_noisy.png"
     restored_file = folder / "demo_restored.png"
     onnx_file = folder / "demo.onnx"
+    report_file = folder / "demo.html"
     make_folder(folder)
-    for file in (clean_file, noisy_file, restored_file, onnx_file):
+    for file in (clean_file, noisy_file, restored_file, onnx_file, report_file):
         images.check_output(file, force=force, suffixes=(file.suffix,))
     clean = sample_picture()
     noisy = add_noise(clean)
@@ -61,7 +64,7 @@ def command(messages: Messages, folder: Path, steps: int | None, force: bool) ->
         make_task("denoise", {}),
         quantise(noisy, "uint8"),
         reference=clean,
-        settings={"steps": steps},
+        settings={"steps": steps, "snapshots": COUNT},
         messages=messages,
     )
     restoration = outcome.restoration
@@ -69,17 +72,31 @@ def command(messages: Messages, folder: Path, steps: int | None, force: bool) ->
     if outcome.error is not None:
         raise outcome.error
     restoration.export(onnx_file, force=force)
+    restoration.report(
+        report_file,
+        title=noisy_file.name,
+        command=command_of_demo(folder, steps),
+        onnx=onnx_file,
+        force=force,
+    )
     before, after = psnr(noisy, clean), psnr(restoration.image, clean)
     messages.note(
         f"Restored it in {restoration.seconds:.0f} s, {restoration.steps} steps: "
         f"{restored_file}\n"
         f"PSNR against the clean picture: {before:.2f} dB before, {after:.2f} dB after."
-        f"\n{onnx_file} regenerates it:\n"
+        f"\nWhat happened, to look at in a browser: {report_file}\n"
+        f"{onnx_file} regenerates it:\n"
         f"  keras-dip regenerate {onnx_file} -o again.png\n"
         "Your own picture:\n"
         "  keras-dip denoise photo.jpg -o restored.png"
     )
     return exit_code(restoration)
+
+
+def command_of_demo(folder: Path, steps: int | None) -> str:
+    """Return the command line of a demo."""
+    steps_given = [] if steps is None else ["--steps", str(steps)]
+    return shlex.join(["keras-dip", "demo", "--folder", str(folder), *steps_given])
 
 
 def sample_picture() -> np.ndarray:

@@ -80,6 +80,7 @@ class ActivationMaximization(Task):
     declaration = DECLARATION
     grid = None
     chains = False
+    compares_pixels = False
 
     def __init__(
         self, model: Any, layer: str, unit: int, *, preprocess: Any = None

@@ -137,6 +137,10 @@ class Task:
     shows_noise: bool = True
     """Whether noise can be estimated from what it makes of a picture."""
 
+    compares_pixels: bool = True
+    """Whether the observed picture is compared with `degrade`, pixel by pixel; else the
+    difference of the two says nothing."""
+
     @property
     def known(self) -> np.ndarray | None:
         """The mask of known pixels [h, w, c] that a chain of tasks heeds, or None."""

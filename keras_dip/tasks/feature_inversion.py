@@ -77,6 +77,7 @@ class FeatureInversion(Task):
     declaration = DECLARATION
     grid = None
     chains = False
+    compares_pixels = False
 
     def __init__(self, model: Any, layer: str, *, preprocess: Any = None) -> None:
         """Set the classifier and the layer."""

@@ -24,6 +24,9 @@ class FakeRestoration(SimpleNamespace):
     def at(self, step):
         return SimpleNamespace(image=self.image * np.float32(step / 100))
 
+    def report(self, path, *, title=None, command=None, onnx=None, force=False):
+        Path(path).write_text(f"{title}\n{command}\n{onnx}\n", encoding="utf-8")
+
     def export(self, path, *, half=False, force=False):
         Path(path).write_bytes(b"half" if half else b"full")
 

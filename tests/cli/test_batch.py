@@ -109,6 +109,23 @@ def test_folders_and_names_are_kept(
     }
 
 
+def test_each_picture_has_a_report_that_names_its_own_command(
+    cli, prior, here, pictures, folder
+):
+    ran = cli("batch", "denoise", "in", "-o", "out", "--report", "pages")
+
+    assert ran.code == 0, ran.err
+    title, command, onnx = (folder / "pages/deep/c.html").read_text().splitlines()
+    assert (title, onnx) == ("c.png", "None")
+    assert command.startswith("keras-dip denoise -o ")
+    assert command.endswith(f"in{os.sep}deep{os.sep}c.png")
+    assert sorted(path.name for path in (folder / "pages").iterdir()) == [
+        "a.html",
+        "b.html",
+        "deep",
+    ]
+
+
 def test_options_mean_what_they_mean_for_one_picture(cli, prior, here, pictures):
     given = (
         "--sigma", "51", "--preset", "paper", "--steps", "9", "--seed", "4",

@@ -7,7 +7,13 @@ from PIL import Image
 
 from keras_dip.cli.commands.demo import NOISE, SIDE, add_noise, sample_picture
 
-FILES = ["demo.onnx", "demo_clean.png", "demo_noisy.png", "demo_restored.png"]
+FILES = [
+    "demo.html",
+    "demo.onnx",
+    "demo_clean.png",
+    "demo_noisy.png",
+    "demo_restored.png",
+]
 
 
 def test_the_sample_comes_with_scikit_image():
@@ -32,13 +38,18 @@ def test_the_demo_writes_its_files_and_says_what_it_did(cli, prior, folder):
     noisy = np.asarray(Image.open(folder / "deep/er/demo_noisy.png"))
     (made,) = prior.made
     np.testing.assert_array_equal(made.img, noisy)
-    assert made.settings == {"steps": 7} and made.reference.shape == noisy.shape
+    assert (
+        made.settings == {"steps": 7, "snapshots": 8}
+        and made.reference.shape == noisy.shape
+    )
     clean = np.asarray(Image.open(folder / "deep/er/demo_clean.png"))
     error = np.mean((clean.astype(float) - noisy) ** 2)
     gained = f"{10 * np.log10(255**2 / error):.2f} dB"
     # The fake gives the noisy picture back.
     assert f"{gained} before, {gained} after" in ran.err
     assert "keras-dip denoise photo.jpg -o restored.png" in ran.err
+    report = (folder / "deep/er/demo.html").read_text()
+    assert "keras-dip demo --folder deep/er --steps 7" in report
 
 
 def test_an_earlier_demo_is_not_replaced_without_force(cli, prior, folder):
