@@ -1,4 +1,4 @@
-"""Pixels that Pillow would cut, or has no name for: of deep PNG, TIFF and PNM."""
+"""Pixels that Pillow would cut, or has no name for: of deep PNG and TIFF."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 _ICC, _XMP, _ORIENTATION = 34675, 700, 274
 _DESCRIPTION, _SOFTWARE, _RESOLUTION = 270, 305, {282, 283, 296}
 MOST_PAGES = 10_000
-_PNM = (b"P5", b"P6", b"P7", b"PF", b"Pf")
 TURNS: dict[int, Any] = {
     2: np.fliplr,
     3: lambda a: np.rot90(a, 2),
@@ -56,27 +55,6 @@ def decode_png(data: bytes, name: str) -> Deep:
     check_pixels(height, width, name)
     pixels = imagecodecs.png_decode(data)
     return split(pixels, pixels.shape[-1] in (2, 4), "PNG")
-
-
-def is_pnm(data: bytes) -> bool:
-    """Tell whether this is a PNM file with more to it than Pillow reads."""
-    return data[:2] in _PNM and data[2:3].isspace()
-
-
-def decode_pnm(data: bytes, name: str) -> Deep:
-    """Decode a PGM, PPM, PAM or PFM file; levels are stretched to 8 or 16 bits."""
-    import netpbmfile
-
-    with netpbmfile.NetpbmFile(io.BytesIO(data)) as file:
-        shape, highest = file.shape, file.maxval
-        check_pixels(shape[0], shape[1], name)
-        if np.prod(shape, dtype=float) > len(data):
-            raise ValueError("more pixels than bytes")
-        pixels = file.asarray()
-    if pixels.dtype.kind == "u" and highest != np.iinfo(pixels.dtype).max:
-        full = np.iinfo(pixels.dtype).max
-        pixels = np.rint(pixels * (full / highest)).astype(pixels.dtype)
-    return split(pixels, pixels.ndim == 3 and pixels.shape[-1] in (2, 4), "PNM")
 
 
 def decode_tiff(data: bytes, name: str, page: int | None) -> Deep | None:
@@ -187,6 +165,8 @@ def _dpi(page: Any) -> tuple[float, float] | None:
 
 def split(pixels: Array, has_alpha: bool, format: str, **more: Any) -> Deep:
     """Return pixels HxW or HxWxC, with the last channel as alpha if it is."""
+    # In the machine's byte order, by which types are compared.
+    pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     if pixels.ndim == 3 and pixels.shape[-1] == 1:
         pixels = pixels[..., 0]
     if not has_alpha:
@@ -279,12 +259,3 @@ def _texts(exif: bytes | None) -> dict[int, str]:
             stacklevel=6,
         )
     return texts
-
-
-def encode_pnm(pixels: Array) -> bytes:
-    """Return a PGM (HxW) or PPM (HxWx3) file of 8 or 16 bits."""
-    import netpbmfile
-
-    buffer = io.BytesIO()
-    netpbmfile.imwrite(buffer, pixels)
-    return buffer.getvalue()

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError, features
 
 from keras_dip.errors import ImageError
-from keras_dip.images import arrays, deep
+from keras_dip.images import arrays, deep, pnm
 from keras_dip.images.convert import (
     as_mask,
     range_of,
@@ -198,8 +198,8 @@ def _decode_deep(data: bytes, name: str, page: int | None) -> deep.Deep | None:
         turn = deep.TURNS.get(told.pop("orientation"), lambda array: array)
         pixels, alpha = turn(pixels), None if alpha is None else turn(alpha)
         return deep.Deep(pixels, alpha, "PNG", **told)
-    if deep.is_pnm(data):
-        return deep.decode_pnm(data, name)
+    if pnm.is_pnm(data):
+        return pnm.decode(data, name, page)
     if data[:4] in _TIFF:
         try:
             found = deep.decode_tiff(data, name, page)

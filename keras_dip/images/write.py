@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from keras_dip.errors import ImageError
-from keras_dip.images import arrays, deep
+from keras_dip.images import arrays, deep, pnm
 from keras_dip.images.convert import quantise
 from keras_dip.images.formats import FORMATS, check_format
 from keras_dip.images.info import Array, ImageInfo
@@ -80,7 +80,7 @@ def _encoded(pixels: Array, has_alpha: bool, info: ImageInfo, name: str) -> byte
         return arrays.encode(pixels, name)
     if name == "PNM":
         _warn_of_lost(info, name)
-        return deep.encode_pnm(pixels)
+        return pnm.encode(pixels)
     by_pillow = colours in (1, 3) and (
         pixels.dtype == np.uint8 or (pixels.dtype == np.uint16 and pixels.ndim == 2)
     )
