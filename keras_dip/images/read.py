@@ -39,6 +39,7 @@ T = TypeVar("T")
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 _ORIENTATION = 274
 _XMP = 700
+_BITS, _EXTRA_SAMPLES = 258, 338  # tags of TIFF
 # How a TIFF lays out its pixels is told in the same table as who made it. These tags
 # describe the file that was read, and would corrupt the next one.
 _LAYOUT_TAGS = frozenset(
@@ -72,9 +73,9 @@ def read(
     data, name = _contents(source), _name(source)
     if not data:
         raise ImageError(f"Expected a picture file. Received: {name}, which is empty.")
-    found = _guarded(lambda: _decode_deep(data, name, page), name)
+    found, index = _guarded(lambda: _decode_deep(data, name, page), name)
     if found is None:
-        image = _guarded(lambda: _decode(data, name, page), name)
+        image = _guarded(lambda: _decode(data, name, page, index), name)
         return _from_pillow(image)
     pixels, alpha = found.pixels, found.alpha
     values, dtype, limits = _scaled(pixels, data_range, name)
@@ -187,36 +188,44 @@ def _contents(source: str | os.PathLike[str]) -> bytes:
     ) from None
 
 
-def _decode_deep(data: bytes, name: str, page: int | None) -> deep.Deep | None:
-    """Decode what Pillow would cut or refuse; None for everything else."""
+def _decode_deep(
+    data: bytes, name: str, page: int | None
+) -> tuple[deep.Deep | None, int | None]:
+    """Decode what Pillow would cut or refuse; None for everything else.
+
+    Returns:
+        What was decoded, or None, and which of a TIFF's pages was chosen.
+    """
     if data.startswith((arrays.NPY, arrays.ZIP)):
-        return deep.split(arrays.decode(data, name), False, "NPY")
+        return deep.split(arrays.decode(data, name), False, "NPY"), None
     if deep.is_deep_png(data):
         decoded = deep.decode_png(data, name)
         told = _metadata(data)
         pixels, alpha = decoded.pixels, decoded.alpha
         turn = deep.TURNS.get(told.pop("orientation"), lambda array: array)
         pixels, alpha = turn(pixels), None if alpha is None else turn(alpha)
-        return deep.Deep(pixels, alpha, "PNG", **told)
+        return deep.Deep(pixels, alpha, "PNG", **told), None
     if pnm.is_pnm(data):
-        return pnm.decode(data, name, page)
+        return pnm.decode(data, name, page), None
     if data[:4] in _TIFF:
         try:
-            found = deep.decode_tiff(data, name, page)
+            found, index = deep.decode_tiff(data, name, page)
         except ImageError:
             raise
         except Exception:  # Pillow has the words for what is damaged
-            return None
-        if found is not None and found.format == "TIFF":
-            found.more.setdefault("exif", _metadata(data).get("exif"))
-        return found
-    return None
+            return None, None
+        if found is not None:
+            found.more.setdefault("exif", _metadata(data, index).get("exif"))
+        return found, index
+    return None, None
 
 
-def _metadata(data: bytes) -> dict[str, Any]:
+def _metadata(data: bytes, index: int = 0) -> dict[str, Any]:
     """Return what goes with the pixels, as Pillow reads it without decoding them."""
     try:
         with Image.open(io.BytesIO(data), formats=_known_formats()) as image:
+            if index:
+                image.seek(index)
             try:
                 orientation = image.getexif().get(_ORIENTATION, 1)
             except Exception:
@@ -261,19 +270,36 @@ def _guarded(decode: Callable[[], T], name: str) -> T:
             ) from error
 
 
-def _decode(data: bytes, name: str, page: int | None) -> Image.Image:
-    """Return Pillow's image of a file with its pixels loaded."""
+def _decode(data: bytes, name: str, page: int | None, index: int | None) -> Image.Image:
+    """Return Pillow's image of a file with its pixels loaded.
+
+    `index` is that of a TIFF's page, where it is known; previews have one too.
+    """
     image = Image.open(io.BytesIO(data), formats=_known_formats())
-    frames = getattr(image, "n_frames", 1)
-    index = 0
-    if image.format != "MPO":
+    if index is None:
+        # The second picture of an MPO is hidden: it counts as one.
+        frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
         index = deep.chosen_page(frames, page, name)
     if image.width * image.height > most_pixels():
         raise too_many(name)
     if index:
         image.seek(index)
+        if image.width * image.height > most_pixels():
+            raise too_many(name)
+    _check_complete(image, name)
     image.load()
     return image
+
+
+def _check_complete(image: Image.Image, name: str) -> None:
+    """Refuse a TIFF of which Pillow would drop bands or bits; the rest could not."""
+    tags = getattr(image, "tag_v2", {})
+    bits = tags.get(_BITS, (1,))
+    if 0 in tags.get(_EXTRA_SAMPLES, ()) or (len(bits) > 1 and max(bits) > 8):
+        raise ImageError(
+            "Expected a TIFF that can be read without loss. "
+            f"Received: {name}, which is damaged, or coded in a way not known here."
+        )
 
 
 def _dpi(image: Image.Image) -> tuple[float, float] | None:
