@@ -33,8 +33,9 @@ def read_options() -> list[click.Parameter]:
             type=Numbers(),
             callback=_range,
             metavar="LOW,HIGH",
-            help="The numbers that are black and white in a file of floats. [default: "
-            "0,1 if all lie there, else the least and the largest]",
+            help="The numbers that are black and white in a file of floats, or of "
+            "integers but 8 or 16 bits. [default: 0,1 if all lie there, else the least "
+            "and the largest]",
         ),
     ]
 

@@ -54,14 +54,36 @@ def is_deep_png(data: bytes) -> bool:
     return data[:8] == b"\x89PNG\r\n\x1a\n" and data[24:25] == b"\x10" and data[25] != 0
 
 
-def decode_png(data: bytes, name: str) -> Deep:
-    """Decode a PNG of 16 bits per channel."""
+def decode_png(data: bytes, name: str, page: int | None) -> Deep:
+    """Decode a PNG of 16 bits per channel.
+
+    Raises:
+        ImageError: If it is animated, has not the page, or is too large.
+    """
     import imagecodecs
 
+    chosen_page(1, page, name)
     width, height = struct.unpack(">II", data[16:24])
     check_pixels(height, width, name)
-    pixels = imagecodecs.png_decode(data)
+    pixels = imagecodecs.png_decode(_bare_png(data, name))
     return split(pixels, pixels.shape[-1] in (2, 4), "PNG")
+
+
+def _bare_png(data: bytes, name: str) -> bytes:
+    """Return a PNG without what is no pixels, of which libpng would speak aloud."""
+    parts, start = [data[:8]], 8
+    while start < len(data):
+        (length,) = struct.unpack(">I", data[start : start + 4])
+        kind, end = data[start + 4 : start + 8], start + 12 + length
+        if kind == b"acTL":
+            raise ImageError(
+                "Expected a picture that stands still. "
+                f"Received: {name}, an animation of 16-bit colour."
+            )
+        if kind in (b"IHDR", b"tRNS", b"IDAT", b"IEND"):
+            parts.append(data[start:end])
+        start = len(data) if kind == b"IEND" else end
+    return b"".join(parts)
 
 
 def decode_tiff(data: bytes, name: str, page: int | None) -> tuple[Deep | None, int]:
@@ -175,9 +197,8 @@ def chosen_page(count: int, page: int | None, name: str) -> int:
             "(animated, or several pages)."
         )
     if page is not None and not 1 <= page <= count:
-        raise ImageError(
-            f"Expected a page from 1 to {count}. Received: {page}, of {name}."
-        )
+        pages = "page 1, the only one" if count == 1 else f"a page from 1 to {count}"
+        raise ImageError(f"Expected {pages}. Received: {page}, of {name}.")
     return (page or 1) - 1
 
 

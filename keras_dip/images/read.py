@@ -60,8 +60,9 @@ def read(
         source: Path, or "-" for the bytes of standard input.
         page: Which picture of several in the file, counted from 1; None refuses those.
         data_range: The numbers that are black and white in a file of floats or of
-            integers of another kind than 8 or 16 bits without sign. None for 0 and 1
-            where all lie there, else for the least and the largest.
+            integers of another kind than 8 or 16 bits without sign; no other file has
+            any. None for 0 and 1 where all lie there, else for the least and the
+            largest.
 
     Returns:
         A float32 array in [0, 1], HxW (grey) or HxWxC (colour, or other bands), turned
@@ -76,6 +77,8 @@ def read(
     found, index = _guarded(lambda: _decode_deep(data, name, page), name)
     if found is None:
         image = _guarded(lambda: _decode(data, name, page, index), name)
+        if data_range is not None:
+            raise _no_range(name)
         return _from_pillow(image)
     pixels, alpha = found.pixels, found.alpha
     values, dtype, limits = _scaled(pixels, data_range, name)
@@ -117,17 +120,25 @@ def _scaled(
     pixels: Array, given: Range | None, name: str
 ) -> tuple[Floats, Depth, Range | None]:
     """Return numbers of any type in [0, 1], the depth to write, and their range."""
-    if pixels.dtype == np.bool_:
-        return to_unit(pixels), "uint8", None
-    if pixels.dtype in (np.uint8, np.uint16) and given is None:
-        deep_enough: Depth = "uint8" if pixels.dtype == np.uint8 else "uint16"
-        return to_unit(pixels), deep_enough, None
+    depths: dict[str, Depth] = {"bool": "uint8", "uint8": "uint8", "uint16": "uint16"}
+    depth = depths.get(pixels.dtype.name)
+    if depth is not None and given is not None:
+        raise _no_range(name)
+    if depth is not None:
+        return to_unit(pixels), depth, None
     limits = range_of(pixels, given, name)
     if limits is None:
         return pixels.astype("float32"), "float32", None
     low, high = limits
     values = (pixels.astype("float64") - low) / (high - low)
     return values.clip(0, 1).astype("float32"), "float32", limits
+
+
+def _no_range(name: str) -> ImageError:
+    return ImageError(
+        "Expected a data range (--data-range) for floats, or integers of other kinds "
+        f"than 8 or 16 bits, alone. Received: one for {name}, which needs none."
+    )
 
 
 def read_mask(source: str | os.PathLike[str], *, alpha: bool = False) -> Floats:
@@ -197,9 +208,10 @@ def _decode_deep(
         What was decoded, or None, and which of a TIFF's pages was chosen.
     """
     if data.startswith((arrays.NPY, arrays.ZIP)):
+        deep.chosen_page(1, page, name)
         return deep.split(arrays.decode(data, name), False, "NPY"), None
     if deep.is_deep_png(data):
-        decoded = deep.decode_png(data, name)
+        decoded = deep.decode_png(data, name, page)
         told = _metadata(data)
         pixels, alpha = decoded.pixels, decoded.alpha
         turn = deep.TURNS.get(told.pop("orientation"), lambda array: array)

@@ -81,7 +81,7 @@ def test_previews_are_no_pages(tmp_path, levels, dtype, first):
         np.testing.assert_array_equal(array, to_unit(page))
     with pytest.raises(ImageError, match="holds 2 "):
         read(tmp_path / "a.tif")
-    with pytest.raises(ImageError, match="from 1 to 2. Received: 3"):
+    with pytest.raises(ImageError, match=r"from 1 to 2\. Received: 3"):
         read(tmp_path / "a.tif", page=3)
 
 
