@@ -16,8 +16,9 @@ from keras_dip.errors import ImageError
 from keras_dip.images.info import Array, ImageInfo
 from keras_dip.images.limits import check_pixels
 
-# What it has to say of damaged files comes back as an error of ours.
-logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+# What they have to say of damaged files comes back as an error of ours.
+for _library in ("tifffile", "imagecodecs", "PIL.TiffImagePlugin"):
+    logging.getLogger(_library).setLevel(logging.CRITICAL)
 
 _ICC, _XMP, _ORIENTATION = 34675, 700, 274
 _DESCRIPTION, _SOFTWARE, _RESOLUTION = 270, 305, {282, 283, 296}
@@ -70,7 +71,7 @@ def decode_png(data: bytes, name: str, page: int | None) -> Deep:
 
 
 def _bare_png(data: bytes, name: str) -> bytes:
-    """Return a PNG without what is no pixels, of which libpng would speak aloud."""
+    """Return a PNG of its pixels alone: of all else libpng would speak aloud."""
     parts, start = [data[:8]], 8
     while start < len(data):
         (length,) = struct.unpack(">I", data[start : start + 4])

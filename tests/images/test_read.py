@@ -386,9 +386,9 @@ def test_an_animation_of_16_bits_is_refused(stored, png_of):
         read(stored(data))
 
 
-def test_libpng_says_nothing_of_odd_chunks(stored, png_of, capfd):
+def test_libpng_says_nothing_of_odd_chunks(stored, png_of, caplog):
     read(stored(with_chunk(png_of(4, 4, 16, 2, 3), b"cHRM", b"short")))
-    assert capfd.readouterr().err == ""
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])

@@ -14,8 +14,8 @@ def options(photometric, *extra):
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
-@pytest.mark.parametrize("bands", [2, 3, 4, 5])
-def test_bands_are_all_read_and_written_again(tmp_path, levels, dtype, bands):
+@pytest.mark.parametrize("bands", [2, 3, 4, 5, 9])
+def test_bands_are_all_read_and_written_again(tmp_path, levels, caplog, dtype, bands):
     pixels = to_unit(levels(5, 6, bands, dtype="uint16"))
     if dtype != "float32":
         pixels = levels(5, 6, bands, dtype=dtype)
@@ -27,6 +27,7 @@ def test_bands_are_all_read_and_written_again(tmp_path, levels, dtype, bands):
         array, info = read(tmp_path / name)
         np.testing.assert_array_equal(array, to_unit(pixels))
         assert (info.dtype, info.alpha) == (dtype, None)
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
