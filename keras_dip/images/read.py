@@ -86,7 +86,7 @@ def read(
     info = ImageInfo(
         mode=f"{pixels.dtype.name}{channels}",
         dtype=dtype,
-        alpha=None if alpha is None else alpha.astype(dtype),
+        alpha=None if alpha is None else _alpha_of(alpha, dtype),
         format=found.format,
         data_range=limits,
         **found.more,
@@ -132,6 +132,13 @@ def _scaled(
     low, high = limits
     values = (pixels.astype("float64") - low) / (high - low)
     return values.clip(0, 1).astype("float32"), "float32", limits
+
+
+def _alpha_of(alpha: Array, dtype: Depth) -> Array:
+    """Return transparency in the depth to write; of other integers, floats to 1."""
+    if dtype == "float32" and alpha.dtype.kind in "ui":
+        return (alpha / np.iinfo(alpha.dtype).max).astype("float32")
+    return alpha.astype(dtype)
 
 
 def _no_range(name: str) -> ImageError:
