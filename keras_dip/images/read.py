@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError, features
 
 from keras_dip.errors import ImageError
-from keras_dip.images import arrays, deep, pnm
+from keras_dip.images import arrays, avif, deep, pnm
 from keras_dip.images.convert import (
     as_mask,
     range_of,
@@ -218,12 +218,12 @@ def _decode_deep(
         deep.chosen_page(1, page, name)
         return deep.split(arrays.decode(data, name), False, "NPY"), None
     if deep.is_deep_png(data):
-        decoded = deep.decode_png(data, name, page)
+        return _turned(deep.decode_png(data, name, page), _metadata(data)), None
+    if avif.bits_of(data) > 8:
         told = _metadata(data)
-        pixels, alpha = decoded.pixels, decoded.alpha
-        turn = deep.TURNS.get(told.pop("orientation"), lambda array: array)
-        pixels, alpha = turn(pixels), None if alpha is None else turn(alpha)
-        return deep.Deep(pixels, alpha, "PNG", **told), None
+        decoded = avif.decode(data, name, page, told.pop("frames", 1))
+        return _turned(decoded, told), None
+    avif.check_heic(data, name)
     if pnm.is_pnm(data):
         return pnm.decode(data, name, page), None
     if data[:4] in _TIFF:
@@ -239,8 +239,19 @@ def _decode_deep(
     return None, None
 
 
+def _turned(found: deep.Deep, told: dict[str, Any]) -> deep.Deep:
+    """Return decoded pixels upright, with what `_metadata` told of them."""
+    turn = deep.TURNS.get(told.pop("orientation"), lambda array: array)
+    told.pop("frames", None)
+    alpha = None if found.alpha is None else turn(found.alpha)
+    return deep.Deep(turn(found.pixels), alpha, found.format, **told)
+
+
 def _metadata(data: bytes, index: int = 0) -> dict[str, Any]:
-    """Return what goes with the pixels, as Pillow reads it without decoding them."""
+    """Return what goes with the pixels, as Pillow reads it without decoding them.
+
+    Those are attributes of `ImageInfo`, the orientation, and how many frames there are.
+    """
     try:
         with Image.open(io.BytesIO(data), formats=_known_formats()) as image:
             if index:
@@ -251,6 +262,7 @@ def _metadata(data: bytes, index: int = 0) -> dict[str, Any]:
                 orientation = 1
             return {
                 "orientation": orientation,
+                "frames": getattr(image, "n_frames", 1),
                 "icc_profile": image.info.get("icc_profile") or None,
                 "exif": _exif(image),
                 "dpi": _dpi(image),
