@@ -105,7 +105,7 @@ def decode_tiff(data: bytes, name: str, page: int | None) -> tuple[Deep | None, 
         if _pillow_reads(found):
             return None, index
         height, width = found.imagelength, found.imagewidth
-        check_pixels(height, width, name)
+        check_pixels(height, width, name, found.samplesperpixel * found.imagedepth)
         if found.photometric.name not in ("MINISBLACK", "MINISWHITE", "RGB"):
             raise ImageError(
                 "Expected grey, RGB or separate bands. "
@@ -140,7 +140,7 @@ def _page_pixels(page: Any, name: str) -> Array:
     pixels: Array = page.asarray()
     if page.axes.startswith("S") and pixels.ndim == 3:  # one plane per channel
         pixels = np.moveaxis(pixels, 0, -1)
-    if pixels.ndim not in (2, 3):
+    if pixels.ndim not in (2, 3) or not set(page.axes) <= set("YXS"):
         raise ImageError(
             f"Expected one picture. Received: {name}, of axes {page.axes}."
         )
@@ -211,7 +211,7 @@ def _pillow_reads(page: Any) -> bool:
         page.samplesperpixel,
     )
     extra = tuple(int(sample) for sample in page.extrasamples or ())
-    if page.sampleformat != 1:
+    if page.sampleformat != 1 or page.imagedepth != 1:
         return False
     if samples == 1 and not extra:
         return bits in (1, 2, 4, 8) or (bits == 16 and kind == "MINISBLACK")

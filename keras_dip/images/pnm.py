@@ -34,7 +34,7 @@ def decode(data: bytes, name: str, page: int | None) -> Deep:
     chosen = parts[chosen_page(len(parts), page, name)]
     with netpbmfile.NetpbmFile(io.BytesIO(chosen)) as file:
         shape, highest = file.shape, file.maxval
-        check_pixels(shape[0], shape[1], name)
+        check_pixels(shape[0], shape[1], name, file.depth)
         if np.prod(shape, dtype=float) > len(data):
             raise ValueError("more pixels than bytes")
         pixels, has_alpha = file.asarray(), file.tupltype.endswith("_ALPHA")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import os
 import stat
 from pathlib import Path
@@ -123,7 +124,7 @@ def _check_size(
 ) -> None:
     """Refuse a picture of another size than the metadata says, or a huge one."""
     height, width, *channels = fields["shape"]
-    check_pixels(height, width, repr(os.fspath(path)))
+    check_pixels(height, width, repr(os.fspath(path)), math.prod(channels))
     whole = [1, height, width, channels[0] if channels else 1]
     made = list(session.get_outputs()[0].shape)
     if _outputs(session) == [OUTPUT] and made != whole:
