@@ -12,11 +12,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from keras_dip.errors import ExportError
 from keras_dip.images import atomic_write
 from keras_dip.onnx_io.regenerate import picture_of_tile
 from keras_dip.onnx_io.table import OUTPUT, picture_of, tile_file
-from keras_dip.onnx_io.verify import TOLERANCE
+from keras_dip.onnx_io.verify import compare
 from keras_dip.tiles import Tiling
 
 
@@ -122,6 +121,8 @@ def write_table(
     image: np.ndarray,
     metadata: Mapping[str, str],
     opset: int,
+    *,
+    half: bool = False,
 ) -> None:
     """Write tiles and table, the table last, after comparing the picture.
 
@@ -133,14 +134,7 @@ def write_table(
     for number, model in enumerate(models):
         content = model.SerializeToString()
         atomic_write(tile_file(path, number), partial(_write, content))
-    difference = float(
-        np.abs(picture_of(path, tiling, picture_of_tile) - image[0]).max()
-    )
-    if not difference <= TOLERANCE:
-        raise ExportError(
-            f"Expected the ONNX files to give the picture within {TOLERANCE:.4g}. "
-            f"Received: a largest difference of {difference:.4g}"
-        )
+    compare(picture_of(path, tiling, picture_of_tile)[np.newaxis], image, half=half)
     table = _table(tiling, opset)
     add_metadata(table, metadata)
     atomic_write(path, lambda file: file.write(table.SerializeToString()))
