@@ -33,8 +33,9 @@ def read_options() -> list[click.Parameter]:
             type=Numbers(),
             callback=_range,
             metavar="LOW,HIGH",
-            help="The numbers that are black and white in a file of floats. [default: "
-            "0,1 if all lie there, else the least and the largest]",
+            help="The numbers that are black and white in a file of floats, or of "
+            "integers but 8 or 16 bits. [default: 0,1 if all lie there, else the least "
+            "and the largest]",
         ),
     ]
 
@@ -62,17 +63,27 @@ def write_options() -> list[click.Parameter]:
 
 
 def adapted(info: ImageInfo, depth: str | None, strip: bool) -> ImageInfo:
-    """Return the properties that OUT gets, as --depth and --strip ask for."""
+    """Return the properties that OUT gets, as --depth and --strip ask for.
+
+    Raises:
+        ImageError: If the transparency has no depth that could be told.
+    """
     if strip:
         info = dataclasses.replace(
             info, icc_profile=None, exif=None, xmp=None, dpi=None, note=None
         )
     if depth is None or DEPTHS[depth] == info.dtype:
         return info
+    from keras_dip.errors import ImageError
     from keras_dip.images.convert import quantise, to_unit
 
     alpha, dtype = info.alpha, DEPTHS[depth]
     if alpha is not None:
+        if alpha.dtype.kind == "f" and not 0 <= alpha.min() <= alpha.max() <= 1:
+            raise ImageError(
+                f"Expected transparency from 0 to 1 for --depth {depth}. Received: "
+                f"floats from {alpha.min():g} to {alpha.max():g}."
+            )
         alpha = quantise(to_unit(alpha), dtype)
     return dataclasses.replace(info, dtype=dtype, alpha=alpha, data_range=None)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 @options.with_params(
     [
         options.output_option(),
+        *files.read_options(),
         *files.write_options(),
         options.force_option(),
         *options.verb_options(),
@@ -29,12 +30,14 @@ if TYPE_CHECKING:
     type=options.PICTURE,
     metavar="ORIGINAL",
     help="The picture that was restored: its transparency, colour profile, EXIF data "
-    "and depth go into OUT as well.",
+    "and depth go into OUT as well; --page and --data-range as for its fit.",
 )
 def command(
     file: str,
     like: str | None,
     output: str,
+    page: int | None,
+    data_range: tuple[float, float] | None,
     depth: str | None,
     format: str | None,
     strip: bool,
@@ -47,11 +50,18 @@ def command(
     from keras_dip import images
     from keras_dip.onnx_io.regenerate import info, regenerate
 
+    if like is None and page is not None:
+        raise click.UsageError("Expected --like ORIGINAL with --page. Received: none.")
     inputs = [file, like] if like else [file]
     where: Any = {"inputs": inputs, "force": force, "format": format}
     images.check_output(output, **where)
     fields = info(file)
-    carried = files.adapted(_carried(fields, like), depth, strip)
+    data_range = data_range or _range_of(fields)
+    if like is None:
+        original = _unknown(fields, data_range)
+    else:
+        original = _carried(fields, like, page, data_range)
+    carried = files.adapted(original, depth, strip)
     if not strip:
         note = files.note_of(fields["settings"])
         carried = dataclasses.replace(carried, note=note)
@@ -60,14 +70,44 @@ def command(
     images.write(regenerate(file), output, info=carried, **where)
 
 
-def _carried(fields: dict[str, Any], like: str | None) -> ImageInfo:
-    """Return what the picture file holds beside the colours."""
+def _range_of(fields: dict[str, Any]) -> tuple[float, float] | None:
+    """Return the numbers that were black and white, if the file tells them."""
+    told = fields["settings"].get("data_range")
+    if fields["source_dtype"] != "float32" or not isinstance(told, list):
+        return None
+    numbers = [float(number) for number in told if isinstance(number, (int, float))]
+    is_range = len(numbers) == len(told) == 2 and numbers[0] < numbers[1]
+    return (numbers[0], numbers[1]) if is_range else None
+
+
+def _unknown(
+    fields: dict[str, Any], data_range: tuple[float, float] | None
+) -> ImageInfo:
+    """Return the properties of a picture whose original is not at hand."""
     from keras_dip import images
 
-    if like is None:
-        deep = fields["source_dtype"] == "uint16"
-        return images.ImageInfo(mode="", dtype="uint16" if deep else "uint8")
-    original, info = images.read(like)
+    dtype: Any = fields["source_dtype"]
+    if dtype not in files.DEPTHS.values():
+        dtype = "uint8"
+    if data_range is not None and dtype != "float32":
+        raise click.UsageError(
+            f"Expected --data-range for a picture of floats. Received: {dtype}."
+        )
+    # All channels were fitted: none of them is transparency.
+    channels = [*fields["shape"], 1][2]
+    return images.ImageInfo(f"{dtype}x{channels}", dtype=dtype, data_range=data_range)
+
+
+def _carried(
+    fields: dict[str, Any],
+    like: str,
+    page: int | None,
+    data_range: tuple[float, float] | None,
+) -> ImageInfo:
+    """Return what the original holds beside the colours."""
+    from keras_dip import images
+
+    original, info = images.read(like, page=page, data_range=data_range)
     task_options = fields["settings"]["task_options"]
     _check_original(
         original.shape, fields["shape"], task_options.get("factor", 1), like

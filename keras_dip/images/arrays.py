@@ -65,7 +65,7 @@ def _array(file: IO[bytes], size: int, name: str) -> Array:
             "Expected an array of shape (height, width) or (height, width, channels). "
             f"Received: {name}, of shape {shape}."
         )
-    check_pixels(shape[0], shape[1], name)
+    check_pixels(shape[0], shape[1], name, math.prod(shape[2:]))
     count = math.prod(shape)
     if count * dtype.itemsize > size:
         raise ImageError(

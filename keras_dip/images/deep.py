@@ -1,4 +1,4 @@
-"""Pixels that Pillow would cut, or has no name for: of deep PNG, TIFF and PNM."""
+"""Pixels that Pillow would cut, or has no name for: of deep PNG and TIFF."""
 
 from __future__ import annotations
 
@@ -16,13 +16,20 @@ from keras_dip.errors import ImageError
 from keras_dip.images.info import Array, ImageInfo
 from keras_dip.images.limits import check_pixels
 
-# What it has to say of damaged files comes back as an error of ours.
-logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+# What they have to say of damaged files comes back as an error of ours.
+for _library in ("tifffile", "imagecodecs", "PIL.TiffImagePlugin"):
+    logging.getLogger(_library).setLevel(logging.CRITICAL)
 
 _ICC, _XMP, _ORIENTATION = 34675, 700, 274
 _DESCRIPTION, _SOFTWARE, _RESOLUTION = 270, 305, {282, 283, 296}
+_PREMULTIPLIED, _SEPARATE = 1, 2  # kinds of ExtraSamples
+# By photometric interpretation; () is a tag that is missing.
+_PILLOWS_ALPHA: dict[str, tuple[tuple[int, ...], ...]] = {
+    "RGB": ((_PREMULTIPLIED,), (_SEPARATE,), ()),
+    "MINISBLACK": ((_SEPARATE,),),
+    "PALETTE": ((_SEPARATE,),),
+}
 MOST_PAGES = 10_000
-_PNM = (b"P5", b"P6", b"P7", b"PF", b"Pf")
 TURNS: dict[int, Any] = {
     2: np.fliplr,
     3: lambda a: np.rot90(a, 2),
@@ -48,39 +55,43 @@ def is_deep_png(data: bytes) -> bool:
     return data[:8] == b"\x89PNG\r\n\x1a\n" and data[24:25] == b"\x10" and data[25] != 0
 
 
-def decode_png(data: bytes, name: str) -> Deep:
-    """Decode a PNG of 16 bits per channel."""
+def decode_png(data: bytes, name: str, page: int | None) -> Deep:
+    """Decode a PNG of 16 bits per channel.
+
+    Raises:
+        ImageError: If it is animated, has not the page, or is too large.
+    """
     import imagecodecs
 
+    chosen_page(1, page, name)
     width, height = struct.unpack(">II", data[16:24])
     check_pixels(height, width, name)
-    pixels = imagecodecs.png_decode(data)
+    pixels = imagecodecs.png_decode(_bare_png(data, name))
     return split(pixels, pixels.shape[-1] in (2, 4), "PNG")
 
 
-def is_pnm(data: bytes) -> bool:
-    """Tell whether this is a PNM file with more to it than Pillow reads."""
-    return data[:2] in _PNM and data[2:3].isspace()
+def _bare_png(data: bytes, name: str) -> bytes:
+    """Return a PNG of its pixels alone: of all else libpng would speak aloud."""
+    parts, start = [data[:8]], 8
+    while start < len(data):
+        (length,) = struct.unpack(">I", data[start : start + 4])
+        kind, end = data[start + 4 : start + 8], start + 12 + length
+        if kind == b"acTL":
+            raise ImageError(
+                "Expected a picture that stands still. "
+                f"Received: {name}, an animation of 16-bit colour."
+            )
+        if kind in (b"IHDR", b"tRNS", b"IDAT", b"IEND"):
+            parts.append(data[start:end])
+        start = len(data) if kind == b"IEND" else end
+    return b"".join(parts)
 
 
-def decode_pnm(data: bytes, name: str) -> Deep:
-    """Decode a PGM, PPM, PAM or PFM file; levels are stretched to 8 or 16 bits."""
-    import netpbmfile
-
-    with netpbmfile.NetpbmFile(io.BytesIO(data)) as file:
-        shape, highest = file.shape, file.maxval
-        check_pixels(shape[0], shape[1], name)
-        if np.prod(shape, dtype=float) > len(data):
-            raise ValueError("more pixels than bytes")
-        pixels = file.asarray()
-    if pixels.dtype.kind == "u" and highest != np.iinfo(pixels.dtype).max:
-        full = np.iinfo(pixels.dtype).max
-        pixels = np.rint(pixels * (full / highest)).astype(pixels.dtype)
-    return split(pixels, pixels.ndim == 3 and pixels.shape[-1] in (2, 4), "PNM")
-
-
-def decode_tiff(data: bytes, name: str, page: int | None) -> Deep | None:
+def decode_tiff(data: bytes, name: str, page: int | None) -> tuple[Deep | None, int]:
     """Decode a TIFF that Pillow would cut or refuse; None for one that it reads.
+
+    Returns:
+        What was decoded, or None, and the index of the page among all of the file.
 
     Raises:
         ImageError: If it holds several pages and none is chosen, or what cannot be
@@ -90,11 +101,11 @@ def decode_tiff(data: bytes, name: str, page: int | None) -> Deep | None:
 
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         pages = pages_of(file)
-        found: Any = pages[chosen_page(len(pages), page, name)]
+        index, found = pages[chosen_page(len(pages), page, name)]
         if _pillow_reads(found):
-            return None
+            return None, index
         height, width = found.imagelength, found.imagewidth
-        check_pixels(height, width, name)
+        check_pixels(height, width, name, found.samplesperpixel * found.imagedepth)
         if found.photometric.name not in ("MINISBLACK", "MINISWHITE", "RGB"):
             raise ImageError(
                 "Expected grey, RGB or separate bands. "
@@ -106,39 +117,76 @@ def decode_tiff(data: bytes, name: str, page: int | None) -> Deep | None:
                 "Expected 8, 16, 32 or 64 bits per channel. "
                 f"Received: {name}, which has {found.bitspersample} bits."
             )
-        pixels = found.asarray()
-        if found.axes.startswith("S") and pixels.ndim == 3:  # one plane per channel
-            pixels = np.moveaxis(pixels, 0, -1)
-        if pixels.ndim not in (2, 3):
-            raise ImageError(
-                f"Expected one picture. Received: {name}, of axes {found.axes}."
-            )
-        if found.photometric.name == "MINISWHITE":
-            pixels = _inverted(pixels, name)
+        pixels = _page_pixels(found, name)
+        alpha = _alpha_kind(found)
+        if alpha == _PREMULTIPLIED:
+            pixels = _unmultiplied(pixels, name)
         tags = found.tags
         orientation = tags[_ORIENTATION].value if _ORIENTATION in tags else 1
         pixels = np.ascontiguousarray(TURNS.get(int(orientation), lambda a: a)(pixels))
-        has_alpha = any(int(kind) in (1, 2) for kind in found.extrasamples or ())
-        return split(
+        decoded = split(
             pixels,
-            has_alpha and pixels.ndim == 3 and pixels.shape[-1] in (2, 4),
+            alpha is not None,
             "TIFF",
             icc_profile=tags[_ICC].value if _ICC in tags else None,
             xmp=tags[_XMP].value if _XMP in tags else None,
             dpi=_dpi(found),
         )
+        return decoded, index
 
 
-def pages_of(file: Any) -> list[Any]:
-    """Return the pages of a TIFF but for previews; damaged ones can form a circle."""
-    pages: list[Any] = []
+def _page_pixels(page: Any, name: str) -> Array:
+    """Return the numbers of a page, HxW or HxWxC, with white as the largest."""
+    pixels: Array = page.asarray()
+    if page.axes.startswith("S") and pixels.ndim == 3:  # one plane per channel
+        pixels = np.moveaxis(pixels, 0, -1)
+    if pixels.ndim not in (2, 3) or not set(page.axes) <= set("YXS"):
+        raise ImageError(
+            f"Expected one picture. Received: {name}, of axes {page.axes}."
+        )
+    return _inverted(pixels, name) if page.photometric.name == "MINISWHITE" else pixels
+
+
+def _alpha_kind(page: Any) -> int | None:
+    """Return the kind of transparency in the last channel, or None without."""
+    kinds = [int(kind) for kind in page.extrasamples or ()]
+    if not kinds and page.photometric.name == "RGB" and page.samplesperpixel == 4:
+        return _SEPARATE  # the usual meaning where the tag is missing
+    only_last = bool(kinds) and kinds[-1] in (_PREMULTIPLIED, _SEPARATE)
+    only_last &= not any(kinds[:-1])
+    return kinds[-1] if only_last and page.samplesperpixel in (2, 4) else None
+
+
+def _unmultiplied(pixels: Array, name: str) -> Array:
+    """Return colours that were stored times alpha, the last channel, without it."""
+    alpha = pixels[..., -1:].astype("float64")
+    integers = pixels.dtype.kind == "u"
+    most = np.iinfo(pixels.dtype).max if integers else 1
+    if alpha.min() < 0 or alpha.max() > most:
+        raise ImageError(
+            "Expected transparency from 0 to 1 where colours are multiplied by it. "
+            f"Received: {name}, with {alpha.min():g} to {alpha.max():g}."
+        )
+    share = np.where(alpha > 0, alpha, most) / most
+    colours = pixels[..., :-1] / share
+    if integers:
+        colours = np.rint(colours.clip(0, most))
+    return np.concatenate([colours.astype(pixels.dtype), pixels[..., -1:]], axis=-1)
+
+
+def pages_of(file: Any) -> list[tuple[int, Any]]:
+    """Return the pages of a TIFF but for previews, each with its index among all.
+
+    Damaged ones can form a circle.
+    """
+    pages: list[tuple[int, Any]] = []
     seen: set[int] = set()
     for found in file.pages:
         if found.offset in seen or len(seen) == MOST_PAGES:
             raise ValueError("pages without end")
-        seen.add(found.offset)
         if not getattr(found, "is_reduced", False):
-            pages.append(found)
+            pages.append((len(seen), found))
+        seen.add(found.offset)
     return pages
 
 
@@ -150,19 +198,28 @@ def chosen_page(count: int, page: int | None, name: str) -> int:
             "(animated, or several pages)."
         )
     if page is not None and not 1 <= page <= count:
-        raise ImageError(
-            f"Expected a page from 1 to {count}. Received: {page}, of {name}."
-        )
+        pages = "page 1, the only one" if count == 1 else f"a page from 1 to {count}"
+        raise ImageError(f"Expected {pages}. Received: {page}, of {name}.")
     return (page or 1) - 1
 
 
 def _pillow_reads(page: Any) -> bool:
-    bits, samples = page.bitspersample, page.samplesperpixel
-    if page.sampleformat != 1 or bits not in (1, 2, 4, 8, 16) or samples > 4:
+    """Tell whether Pillow reads a page with all of its bits and bands."""
+    kind, bits, samples = (
+        page.photometric.name,
+        page.bitspersample,
+        page.samplesperpixel,
+    )
+    extra = tuple(int(sample) for sample in page.extrasamples or ())
+    if page.sampleformat != 1 or page.imagedepth != 1:
         return False
-    if bits <= 8:
-        return not (samples == 2 and page.photometric.name == "RGB")
-    return samples == 1 and page.photometric.name == "MINISBLACK"
+    if samples == 1 and not extra:
+        return bits in (1, 2, 4, 8) or (bits == 16 and kind == "MINISBLACK")
+    colours = {"MINISBLACK": 1, "PALETTE": 1, "SEPARATED": 4}.get(kind, 3)
+    alone = samples == colours and not extra
+    return bits == 8 and (
+        alone or (samples == colours + 1 and extra in _PILLOWS_ALPHA.get(kind, ()))
+    )
 
 
 def _inverted(pixels: Array, name: str) -> Array:
@@ -187,6 +244,8 @@ def _dpi(page: Any) -> tuple[float, float] | None:
 
 def split(pixels: Array, has_alpha: bool, format: str, **more: Any) -> Deep:
     """Return pixels HxW or HxWxC, with the last channel as alpha if it is."""
+    # In the machine's byte order, by which types are compared.
+    pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     if pixels.ndim == 3 and pixels.shape[-1] == 1:
         pixels = pixels[..., 0]
     if not has_alpha:
@@ -279,12 +338,3 @@ def _texts(exif: bytes | None) -> dict[int, str]:
             stacklevel=6,
         )
     return texts
-
-
-def encode_pnm(pixels: Array) -> bytes:
-    """Return a PGM (HxW) or PPM (HxWx3) file of 8 or 16 bits."""
-    import netpbmfile
-
-    buffer = io.BytesIO()
-    netpbmfile.imwrite(buffer, pixels)
-    return buffer.getvalue()

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError, features
 
 from keras_dip.errors import ImageError
-from keras_dip.images import arrays, deep
+from keras_dip.images import arrays, avif, deep, pnm
 from keras_dip.images.convert import (
     as_mask,
     range_of,
@@ -39,6 +39,7 @@ T = TypeVar("T")
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 _ORIENTATION = 274
 _XMP = 700
+_BITS, _EXTRA_SAMPLES = 258, 338  # tags of TIFF
 # How a TIFF lays out its pixels is told in the same table as who made it. These tags
 # describe the file that was read, and would corrupt the next one.
 _LAYOUT_TAGS = frozenset(
@@ -59,8 +60,9 @@ def read(
         source: Path, or "-" for the bytes of standard input.
         page: Which picture of several in the file, counted from 1; None refuses those.
         data_range: The numbers that are black and white in a file of floats or of
-            integers of another kind than 8 or 16 bits without sign. None for 0 and 1
-            where all lie there, else for the least and the largest.
+            integers of another kind than 8 or 16 bits without sign; no other file has
+            any. None for 0 and 1 where all lie there, else for the least and the
+            largest.
 
     Returns:
         A float32 array in [0, 1], HxW (grey) or HxWxC (colour, or other bands), turned
@@ -72,9 +74,11 @@ def read(
     data, name = _contents(source), _name(source)
     if not data:
         raise ImageError(f"Expected a picture file. Received: {name}, which is empty.")
-    found = _guarded(lambda: _decode_deep(data, name, page), name)
+    found, index = _guarded(lambda: _decode_deep(data, name, page), name)
     if found is None:
-        image = _guarded(lambda: _decode(data, name, page), name)
+        image = _guarded(lambda: _decode(data, name, page, index), name)
+        if data_range is not None:
+            raise _no_range(name)
         return _from_pillow(image)
     pixels, alpha = found.pixels, found.alpha
     values, dtype, limits = _scaled(pixels, data_range, name)
@@ -82,7 +86,7 @@ def read(
     info = ImageInfo(
         mode=f"{pixels.dtype.name}{channels}",
         dtype=dtype,
-        alpha=None if alpha is None else alpha.astype(dtype),
+        alpha=None if alpha is None else _alpha_of(alpha, dtype),
         format=found.format,
         data_range=limits,
         **found.more,
@@ -116,17 +120,32 @@ def _scaled(
     pixels: Array, given: Range | None, name: str
 ) -> tuple[Floats, Depth, Range | None]:
     """Return numbers of any type in [0, 1], the depth to write, and their range."""
-    if pixels.dtype == np.bool_:
-        return to_unit(pixels), "uint8", None
-    if pixels.dtype in (np.uint8, np.uint16) and given is None:
-        deep_enough: Depth = "uint8" if pixels.dtype == np.uint8 else "uint16"
-        return to_unit(pixels), deep_enough, None
+    depths: dict[str, Depth] = {"bool": "uint8", "uint8": "uint8", "uint16": "uint16"}
+    depth = depths.get(pixels.dtype.name)
+    if depth is not None and given is not None:
+        raise _no_range(name)
+    if depth is not None:
+        return to_unit(pixels), depth, None
     limits = range_of(pixels, given, name)
     if limits is None:
         return pixels.astype("float32"), "float32", None
     low, high = limits
     values = (pixels.astype("float64") - low) / (high - low)
     return values.clip(0, 1).astype("float32"), "float32", limits
+
+
+def _alpha_of(alpha: Array, dtype: Depth) -> Array:
+    """Return transparency in the depth to write; of other integers, floats to 1."""
+    if dtype == "float32" and alpha.dtype.kind in "ui":
+        return (alpha / np.iinfo(alpha.dtype).max).astype("float32")
+    return alpha.astype(dtype)
+
+
+def _no_range(name: str) -> ImageError:
+    return ImageError(
+        "Expected a data range (--data-range) for floats, or integers of other kinds "
+        f"than 8 or 16 bits, alone. Received: one for {name}, which needs none."
+    )
 
 
 def read_mask(source: str | os.PathLike[str], *, alpha: bool = False) -> Floats:
@@ -187,42 +206,63 @@ def _contents(source: str | os.PathLike[str]) -> bytes:
     ) from None
 
 
-def _decode_deep(data: bytes, name: str, page: int | None) -> deep.Deep | None:
-    """Decode what Pillow would cut or refuse; None for everything else."""
+def _decode_deep(
+    data: bytes, name: str, page: int | None
+) -> tuple[deep.Deep | None, int | None]:
+    """Decode what Pillow would cut or refuse; None for everything else.
+
+    Returns:
+        What was decoded, or None, and which of a TIFF's pages was chosen.
+    """
     if data.startswith((arrays.NPY, arrays.ZIP)):
-        return deep.split(arrays.decode(data, name), False, "NPY")
+        deep.chosen_page(1, page, name)
+        return deep.split(arrays.decode(data, name), False, "NPY"), None
     if deep.is_deep_png(data):
-        decoded = deep.decode_png(data, name)
+        return _turned(deep.decode_png(data, name, page), _metadata(data)), None
+    if avif.bits_of(data) > 8:
         told = _metadata(data)
-        pixels, alpha = decoded.pixels, decoded.alpha
-        turn = deep.TURNS.get(told.pop("orientation"), lambda array: array)
-        pixels, alpha = turn(pixels), None if alpha is None else turn(alpha)
-        return deep.Deep(pixels, alpha, "PNG", **told)
-    if deep.is_pnm(data):
-        return deep.decode_pnm(data, name)
+        decoded = avif.decode(data, name, page, told.pop("frames", 1))
+        return _turned(decoded, told), None
+    avif.check_heic(data, name)
+    if pnm.is_pnm(data):
+        return pnm.decode(data, name, page), None
     if data[:4] in _TIFF:
         try:
-            found = deep.decode_tiff(data, name, page)
+            found, index = deep.decode_tiff(data, name, page)
         except ImageError:
             raise
         except Exception:  # Pillow has the words for what is damaged
-            return None
-        if found is not None and found.format == "TIFF":
-            found.more.setdefault("exif", _metadata(data).get("exif"))
-        return found
-    return None
+            return None, None
+        if found is not None:
+            found.more.setdefault("exif", _metadata(data, index).get("exif"))
+        return found, index
+    return None, None
 
 
-def _metadata(data: bytes) -> dict[str, Any]:
-    """Return what goes with the pixels, as Pillow reads it without decoding them."""
+def _turned(found: deep.Deep, told: dict[str, Any]) -> deep.Deep:
+    """Return decoded pixels upright, with what `_metadata` told of them."""
+    turn = deep.TURNS.get(told.pop("orientation"), lambda array: array)
+    told.pop("frames", None)
+    alpha = None if found.alpha is None else turn(found.alpha)
+    return deep.Deep(turn(found.pixels), alpha, found.format, **told)
+
+
+def _metadata(data: bytes, index: int = 0) -> dict[str, Any]:
+    """Return what goes with the pixels, as Pillow reads it without decoding them.
+
+    Those are attributes of `ImageInfo`, the orientation, and how many frames there are.
+    """
     try:
         with Image.open(io.BytesIO(data), formats=_known_formats()) as image:
+            if index:
+                image.seek(index)
             try:
                 orientation = image.getexif().get(_ORIENTATION, 1)
             except Exception:
                 orientation = 1
             return {
                 "orientation": orientation,
+                "frames": getattr(image, "n_frames", 1),
                 "icc_profile": image.info.get("icc_profile") or None,
                 "exif": _exif(image),
                 "dpi": _dpi(image),
@@ -261,19 +301,36 @@ def _guarded(decode: Callable[[], T], name: str) -> T:
             ) from error
 
 
-def _decode(data: bytes, name: str, page: int | None) -> Image.Image:
-    """Return Pillow's image of a file with its pixels loaded."""
+def _decode(data: bytes, name: str, page: int | None, index: int | None) -> Image.Image:
+    """Return Pillow's image of a file with its pixels loaded.
+
+    `index` is that of a TIFF's page, where it is known; previews have one too.
+    """
     image = Image.open(io.BytesIO(data), formats=_known_formats())
-    frames = getattr(image, "n_frames", 1)
-    index = 0
-    if image.format != "MPO":
+    if index is None:
+        # The second picture of an MPO is hidden: it counts as one.
+        frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
         index = deep.chosen_page(frames, page, name)
     if image.width * image.height > most_pixels():
         raise too_many(name)
     if index:
         image.seek(index)
+        if image.width * image.height > most_pixels():
+            raise too_many(name)
+    _check_complete(image, name)
     image.load()
     return image
+
+
+def _check_complete(image: Image.Image, name: str) -> None:
+    """Refuse a TIFF of which Pillow would drop bands or bits; the rest could not."""
+    tags = getattr(image, "tag_v2", {})
+    bits = tags.get(_BITS, (1,))
+    if 0 in tags.get(_EXTRA_SAMPLES, ()) or (len(bits) > 1 and max(bits) > 8):
+        raise ImageError(
+            "Expected a TIFF that can be read without loss. "
+            f"Received: {name}, which is damaged, or coded in a way not known here."
+        )
 
 
 def _dpi(image: Image.Image) -> tuple[float, float] | None:

@@ -5,6 +5,7 @@ A picture is encoded in memory, so that a failing encoder touches no file.
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import os
 import warnings
@@ -15,7 +16,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from keras_dip.errors import ImageError
-from keras_dip.images import arrays, deep
+from keras_dip.images import arrays, deep, pnm
 from keras_dip.images.convert import quantise
 from keras_dip.images.formats import FORMATS, check_format
 from keras_dip.images.info import Array, ImageInfo
@@ -29,6 +30,13 @@ _SETTINGS: dict[str, dict[str, Any]] = {
 }
 _DEFAULT = ImageInfo(mode="RGB")
 _SOFTWARE, _XMP = 305, 700
+# A segment of JPEG has 65535 bytes, two of them its length. XMP's begins with a name;
+# a profile may have 255, each with a name and two counters.
+_LONGEST = {
+    "icc_profile": 255 * (65533 - len(b"ICC_PROFILE\0") - 2),
+    "exif": 65533,
+    "xmp": 65533 - len(b"http://ns.adobe.com/xap/1.0/\0"),
+}
 
 
 def write(
@@ -63,14 +71,33 @@ def write(
     pixels, has_alpha = _with_alpha(array, info)
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
     check_format(name, info.dtype, channels - has_alpha, has_alpha)
+    data = _encoded_somehow(pixels, has_alpha, info, name)
+    atomic_write(destination, lambda file: file.write(data))
+
+
+def _encoded_somehow(
+    pixels: Array, has_alpha: bool, info: ImageInfo, name: str
+) -> bytes:
+    """Return the bytes of a file; what goes with the pixels costs no picture."""
     try:
-        data = _encoded(pixels, has_alpha, info, name)
+        try:
+            return _encoded(pixels, has_alpha, info, name)
+        except Exception as error:  # of many kinds, where an EXIF block is odd
+            bare = dataclasses.replace(
+                info, icc_profile=None, exif=None, xmp=None, dpi=None, note=None
+            )
+            data = _encoded(pixels, has_alpha, bare, name)
+            warnings.warn(
+                f"{name} cannot hold this profile, EXIF, XMP or resolution: all left "
+                f"out ({error}).",
+                stacklevel=3,
+            )
+            return data
     except (OSError, ValueError) as error:
         raise ImageError(
             f"Expected a picture that {name} can hold. Received: one of "
             f"{pixels.shape[1]}x{pixels.shape[0]} pixels ({error})."
         ) from error
-    atomic_write(destination, lambda file: file.write(data))
 
 
 def _encoded(pixels: Array, has_alpha: bool, info: ImageInfo, name: str) -> bytes:
@@ -80,7 +107,7 @@ def _encoded(pixels: Array, has_alpha: bool, info: ImageInfo, name: str) -> byte
         return arrays.encode(pixels, name)
     if name == "PNM":
         _warn_of_lost(info, name)
-        return deep.encode_pnm(pixels)
+        return pnm.encode(pixels)
     by_pillow = colours in (1, 3) and (
         pixels.dtype == np.uint8 or (pixels.dtype == np.uint16 and pixels.ndim == 2)
     )
@@ -152,12 +179,16 @@ def _carried(info: ImageInfo, name: str) -> dict[str, Any]:
     _warn_of_lost(info, name)
     can = FORMATS[name].carries
     carried: dict[str, Any] = {}
-    if info.icc_profile and "icc_profile" in can:
+    if (
+        info.icc_profile
+        and "icc_profile" in can
+        and not _is_too_long("icc_profile", info, name)
+    ):
         carried["icc_profile"] = info.icc_profile
     if info.dpi and "dpi" in can:
         carried["dpi"] = info.dpi
     exif = Image.Exif()
-    if info.exif and "exif" in can:
+    if info.exif and "exif" in can and not _is_too_long("exif", info, name):
         exif.load(info.exif)
     if name == "PNG":
         texts = PngImagePlugin.PngInfo()
@@ -171,10 +202,18 @@ def _carried(info: ImageInfo, name: str) -> dict[str, Any]:
     if info.xmp and name == "TIFF":
         exif[_XMP] = info.xmp
     elif info.xmp and name in ("JPEG", "WEBP", "AVIF"):
-        carried["xmp"] = info.xmp
+        if not _is_too_long("xmp", info, name):
+            carried["xmp"] = info.xmp
     if len(exif):
-        carried["exif"] = exif.tobytes()
+        block = exif.tobytes()
+        # With the note it can be too long where it was not before.
+        fits = name != "JPEG" or len(block) <= _LONGEST["exif"]
+        carried["exif"] = block if fits else info.exif
     return carried
+
+
+def _is_too_long(key: str, info: ImageInfo, name: str) -> bool:
+    return name == "JPEG" and len(getattr(info, key) or b"") > _LONGEST[key]
 
 
 def _warn_of_lost(info: ImageInfo, name: str) -> None:
@@ -185,7 +224,12 @@ def _warn_of_lost(info: ImageInfo, name: str) -> None:
         for key, word in words.items()
         if getattr(info, key) and key not in FORMATS[name].carries
     ]
+    lost += [
+        f"{words[key]} of {len(getattr(info, key))} bytes"
+        for key in _LONGEST
+        if _is_too_long(key, info, name)
+    ]
     if lost:
         warnings.warn(
-            f"{name} cannot hold {' or '.join(lost)}: left out.", stacklevel=4
+            f"{name} cannot hold {' or '.join(lost)}: left out.", stacklevel=5
         )

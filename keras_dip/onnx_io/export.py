@@ -77,7 +77,7 @@ def export(
         models.append(content_of(graph))
         gc.collect()  # what was traced holds all weights, in circles
     if tiling is not None and sum(m.ByteSize() for m in models) > LARGEST:
-        write_table(Path(path), models, tiling, image, metadata, OPSET)
+        write_table(Path(path), models, tiling, image, metadata, OPSET, half=half)
         return
     model = models[0] if tiling is None else joined(models, tiling, OPSET)
     add_metadata(model, metadata)

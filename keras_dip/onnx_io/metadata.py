@@ -35,6 +35,9 @@ _JSON = frozenset(
 )
 FIELDS = _TEXTS | _JSON
 
+HASHES = "tiles_sha256"
+"""Of a table of tiles alone: the SHA-256 of each tile's file, in hexadecimal."""
+
 
 def encode(fields: Mapping[str, Any]) -> dict[str, str]:
     """Return the texts to store in a file; the format version is added.
@@ -80,6 +83,8 @@ def decode(texts: Mapping[str, str]) -> dict[str, Any]:
         name: texts[PREFIX + name] if name in _TEXTS else _from_json(name, texts)
         for name in sorted(FIELDS)
     }
+    if PREFIX + HASHES in texts:
+        fields[HASHES] = _from_json(HASHES, texts)
     if not _is_sound(fields):
         raise KerasDipError(
             "Expected metadata of a restoration. Received: fields of other kinds."
@@ -110,6 +115,7 @@ def _is_sound(fields: Mapping[str, Any]) -> bool:
             for name in ("members", "noise_sigma", "blend")
         )
         and isinstance(settings.get("stop", ""), str)
+        and isinstance(fields.get(HASHES, []), list)
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import os
 import stat
 from pathlib import Path
@@ -57,7 +58,9 @@ def regenerate(
     try:
         if _outputs(session) == [table.OUTPUT]:
             tiles = table.tiling_of(fields)
-            image = table.picture_of(Path(path), tiles, picture_of_tile)
+            hashes = table.hashes_of(fields, tiles)
+            folder = table.folder_of(Path(path))
+            image = table.picture_of(folder, tiles, hashes, picture_of_tile)
         else:
             (image,) = session.run([OUTPUT], feeds)
         picture: np.ndarray = image.reshape(fields["shape"])
@@ -81,9 +84,10 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
     session, fields = _open(path)
     size, shape = Path(path).stat().st_size, fields["shape"]
     if _outputs(session) == [table.OUTPUT]:
-        count = len(table.tiling_of(fields).windows)
-        files = [table.tile_file(Path(path), number) for number in range(count)]
-        session = open_session(files[0])
+        hashes = table.hashes_of(fields, table.tiling_of(fields))
+        folder = table.folder_of(Path(path))
+        files = [table.tile_file(folder, number) for number in range(len(hashes))]
+        session = session_of(table.tile_content(files[0], hashes[0]), files[0])
         size += sum(file.stat().st_size for file in files if file.is_file())
     z_shape, z_dtype = _z_type(session)
     return {
@@ -123,7 +127,7 @@ def _check_size(
 ) -> None:
     """Refuse a picture of another size than the metadata says, or a huge one."""
     height, width, *channels = fields["shape"]
-    check_pixels(height, width, repr(os.fspath(path)))
+    check_pixels(height, width, repr(os.fspath(path)), math.prod(channels))
     whole = [1, height, width, channels[0] if channels else 1]
     made = list(session.get_outputs()[0].shape)
     if _outputs(session) == [OUTPUT] and made != whole:
@@ -148,6 +152,11 @@ def open_session(path: str | os.PathLike[str]) -> Any:
         content = Path(path).read_bytes()
     except OSError as error:
         raise _unusable(path, "cannot be read", error) from error
+    return session_of(content, path)
+
+
+def session_of(content: bytes, path: str | os.PathLike[str]) -> Any:
+    """Return an onnxruntime session of the bytes of a file; KerasDipError."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -168,9 +177,9 @@ def _outputs(session: Any) -> list[str]:
     return [entry.name for entry in session.get_outputs()]
 
 
-def picture_of_tile(path: str | os.PathLike[str]) -> np.ndarray:
-    """Return the picture [1, h, w, C] of the file of a tile."""
-    picture: np.ndarray = open_session(path).run([OUTPUT], {})[0]
+def picture_of_tile(content: bytes, path: str | os.PathLike[str]) -> np.ndarray:
+    """Return the picture [1, h, w, C] of the file of a tile, given its bytes."""
+    picture: np.ndarray = session_of(content, path).run([OUTPUT], {})[0]
     return picture
 
 

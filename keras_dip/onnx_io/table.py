@@ -3,43 +3,104 @@
 `NAME.onnx` then holds the metadata and, as its only output `tiles`, the windows
 [n, 4] (top, left, height, width); the tiles are `NAME.tiles/0000.onnx` and so on, each
 with the graph of a picture of its own. `regenerate` and `info` read both. Reading needs
-numpy and onnxruntime alone.
+numpy and onnxruntime alone. The metadata has the SHA-256 of each tile's file, so that
+no table gives a picture of the tiles of another.
 """
 
 from __future__ import annotations
 
+import hashlib
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from keras_dip.errors import KerasDipError
+from keras_dip.onnx_io.metadata import HASHES
 from keras_dip.tiles import Tiling, blend
 
 OUTPUT = "tiles"
 
 
-def tile_file(path: Path, number: int) -> Path:
-    """Return the file of a tile, beside that of its picture."""
-    return path.with_suffix(".tiles") / f"{number:04d}.onnx"
+def folder_of(path: Path) -> Path:
+    """Return the folder of a table's tiles, beside the table."""
+    return path.with_suffix(".tiles")
+
+
+def tile_file(folder: Path, number: int) -> Path:
+    """Return the file of a tile in its folder."""
+    return folder / f"{number:04d}.onnx"
+
+
+def tile_content(file: Path, expected: str) -> bytes:
+    """Return the content of a tile's file, if it has the hash that is expected.
+
+    Raises:
+        KerasDipError: if it is missing, or another.
+    """
+    try:
+        if not stat.S_ISREG(os.stat(file).st_mode):
+            raise OSError("not an ordinary file")
+        content = file.read_bytes()
+    except OSError as error:
+        raise KerasDipError(
+            f"Expected a tile of the picture. Received: {os.fspath(file)!r}, which "
+            f"cannot be read ({error.strerror or error})."
+        ) from error
+    if hash_of(content) != expected:
+        raise KerasDipError(
+            f"Expected the tile that the table was written with. "
+            f"Received: {os.fspath(file)!r}, which is another, or damaged."
+        )
+    return content
+
+
+def hash_of(content: bytes) -> str:
+    """Return the SHA-256 of a tile's file."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def hashes_of(fields: Mapping[str, Any], tiling: Tiling) -> list[str]:
+    """Return the hash of each tile's file, by the metadata of a table.
+
+    Raises:
+        KerasDipError: if there is not one for each.
+    """
+    hashes: list[str] = fields.get(HASHES, [])
+    count = len(tiling.tops) * len(tiling.lefts)
+    if len(hashes) != count:
+        raise KerasDipError(
+            f"Expected {count} hashes, one for each tile. Received: {len(hashes)}."
+        )
+    return hashes
 
 
 def picture_of(
-    path: Path, tiling: Tiling, run: Callable[[Path], np.ndarray]
+    folder: Path,
+    tiling: Tiling,
+    hashes: Sequence[str],
+    run: Callable[[bytes, Path], np.ndarray],
 ) -> np.ndarray:
     """Return the picture [H, W, C] of a table's tiles.
 
     Args:
-        path: of the table.
+        folder: of the tiles.
         tiling: where its tiles are.
-        run: gives the picture [1, h, w, C] of a tile's file.
+        hashes: of the file of each.
+        run: gives the picture [1, h, w, C] of the content of a tile's file, of a name.
+
+    Raises:
+        KerasDipError: if a file is missing, or is another than that of the table.
     """
 
     def each() -> Iterator[np.ndarray]:
-        for number in range(len(tiling.windows)):
-            yield run(tile_file(path, number))[0]
+        for number, expected in enumerate(hashes):
+            file = tile_file(folder, number)
+            yield run(tile_content(file, expected), file)[0]
 
     return blend(each(), tiling).clip(0.0, 1.0)
 

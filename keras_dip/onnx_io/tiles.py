@@ -5,18 +5,25 @@ rows are weighed, padded to its height and added. onnxruntime computes them one 
 the other, so that the whole needs little more memory than one tile and the picture.
 """
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from keras_dip.errors import ExportError
+from keras_dip.errors import ExportError, ImageError
 from keras_dip.images import atomic_write
+from keras_dip.onnx_io.metadata import HASHES, PREFIX
 from keras_dip.onnx_io.regenerate import picture_of_tile
-from keras_dip.onnx_io.table import OUTPUT, picture_of, tile_file
-from keras_dip.onnx_io.verify import TOLERANCE
+from keras_dip.onnx_io.table import OUTPUT, folder_of, hash_of, picture_of, tile_file
+from keras_dip.onnx_io.verify import compare
 from keras_dip.tiles import Tiling
 
 
@@ -122,28 +129,86 @@ def write_table(
     image: np.ndarray,
     metadata: Mapping[str, str],
     opset: int,
+    *,
+    half: bool = False,
 ) -> None:
-    """Write tiles and table, the table last, after comparing the picture.
+    """Write tiles and table, after comparing the picture.
+
+    The tiles go into a new folder, which takes the place of an older one when all is
+    proven. Who is killed between that and the table has new tiles beside an older
+    table, which their hashes tell.
 
     Raises:
-        ExportError: if they do not give the picture `image` [1, H, W, C].
+        ExportError: if they do not give the picture `image` [1, H, W, C], or the folder
+            holds what is not ours.
         ImageError: if they cannot be written.
     """
-    path.with_suffix(".tiles").mkdir(exist_ok=True)
+    folder = folder_of(path)
+    _check_folder(folder, path)
+    new = _unused(folder)
+    try:
+        new.mkdir()
+        hashes = _write_tiles(new, models)
+        picture = picture_of(new, tiling, hashes, picture_of_tile)
+        compare(picture[np.newaxis], image, half=half)
+        table = _table(tiling, opset)
+        add_metadata(table, {**metadata, PREFIX + HASHES: json.dumps(hashes)})
+        with _in_place(new, folder):
+            atomic_write(path, lambda file: file.write(table.SerializeToString()))
+    except OSError as error:
+        raise ImageError(
+            f"Expected a writable folder for tiles. Received: {os.fspath(folder)!r} "
+            f"({error.strerror or error})."
+        ) from error
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _unused(folder: Path) -> Path:
+    """Return a name for a temporary folder beside another."""
+    return folder.with_name(f".keras-dip-{secrets.token_hex(8)}.tmp")
+
+
+@contextlib.contextmanager
+def _in_place(new: Path, folder: Path) -> Iterator[None]:
+    """Put a folder in the place of an older one; back if what follows fails."""
+    old, had = _unused(folder), folder.exists()
+    if had:
+        os.replace(folder, old)
+    try:
+        os.replace(new, folder)
+        yield
+    except BaseException:
+        if folder.exists():
+            os.replace(folder, new)
+        if had:
+            os.replace(old, folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _check_folder(folder: Path, path: Path) -> None:
+    """Refuse a folder in the way that is not that of a table; ExportError."""
+    if not os.path.lexists(folder):
+        return
+    is_own = folder.is_dir() and not folder.is_symlink()
+    names = sorted(os.listdir(folder)) if is_own else [folder.name]
+    foreign = [name for name in names if not re.fullmatch(r"\d{4,}\.onnx", name)]
+    if foreign or (names and not path.exists()):
+        raise ExportError(
+            f"Expected no other files in {os.fspath(folder)!r}, where the tiles of "
+            f"this picture go. Received: {(foreign or names)[0]!r}."
+        )
+
+
+def _write_tiles(folder: Path, models: Sequence[Any]) -> list[str]:
+    """Write the file of each tile into a folder; return their hashes."""
+    hashes = []
     for number, model in enumerate(models):
         content = model.SerializeToString()
-        atomic_write(tile_file(path, number), partial(_write, content))
-    difference = float(
-        np.abs(picture_of(path, tiling, picture_of_tile) - image[0]).max()
-    )
-    if not difference <= TOLERANCE:
-        raise ExportError(
-            f"Expected the ONNX files to give the picture within {TOLERANCE:.4g}. "
-            f"Received: a largest difference of {difference:.4g}"
-        )
-    table = _table(tiling, opset)
-    add_metadata(table, metadata)
-    atomic_write(path, lambda file: file.write(table.SerializeToString()))
+        atomic_write(tile_file(folder, number), partial(_write, content))
+        hashes.append(hash_of(content))
+    return hashes
 
 
 def _write(content: bytes, file: BinaryIO) -> None:

@@ -46,6 +46,18 @@ def verify(content: bytes, image: np.ndarray, *, half: bool = False) -> float:
         (regenerated,) = session.run(["image"], {})
     except Exception as error:
         raise ExportError(f"The ONNX file cannot be run: {error}") from error
+    return compare(regenerated, image, half=half)
+
+
+def compare(regenerated: np.ndarray, image: np.ndarray, *, half: bool = False) -> float:
+    """Compare the picture of an ONNX file, or of several, with `image`.
+
+    Returns:
+        The largest absolute difference.
+
+    Raises:
+        ExportError: if it is larger than 1e-3 (2/255 or below 55 dB with `half`).
+    """
     if regenerated.shape != image.shape:
         raise ExportError(
             f"Expected the ONNX file to give a picture of shape {image.shape}. "

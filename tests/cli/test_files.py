@@ -53,6 +53,32 @@ def test_floats_keep_their_range(cli, prior, folder):
     assert ran.code == 2 and "LOW < HIGH" in ran.err
 
 
+def write_floats_with_alpha(alpha, dtype="float32"):
+    import tifffile
+
+    pixels = np.full((6, 7, 4), 0.5) * (1 if dtype == "float32" else 2**32)
+    pixels[..., 3] = alpha
+    pixels = pixels.astype(dtype)
+    tifffile.imwrite("in.tif", pixels, photometric="rgb", extrasamples=["unassalpha"])
+
+
+@pytest.mark.parametrize(("alpha", "dtype"), [(0.2, "float32"), (2**32 // 5, "uint32")])
+def test_alpha_of_floats_in_another_depth(cli, prior, folder, alpha, dtype):
+    write_floats_with_alpha(alpha, dtype)
+    ran = cli("denoise", "in.tif", "-o", "out.png", "--depth", "16")
+    assert ran.code == 0, ran.err
+    assert (read("out.png")[1].alpha == 65535 // 5).all()
+
+
+def test_alpha_of_unknown_range_keeps_its_numbers_or_is_refused(cli, prior, folder):
+    write_floats_with_alpha(51)
+    ran = cli("denoise", "in.tif", "-o", "out.png", "--depth", "8")
+    assert ran.code == 1 and "transparency from 0 to 1 for --depth 8" in ran.err
+    assert not prior.made
+    assert cli("denoise", "in.tif", "-o", "out.tif").code == 0
+    assert (read("out.tif")[1].alpha == 51).all()
+
+
 def test_format_without_a_suffix(cli, prior, picture, folder):
     picture("in.png", (6, 7, 3))
     assert cli("denoise", "in.png", "-o", "out", "--format", "tiff").code == 0

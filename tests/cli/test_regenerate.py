@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_dip.images import read
+
 CODES = np.arange(60, dtype="uint8").reshape(1, 4, 5, 3) * 4
 REGENERATE = ("regenerate", "tiny.onnx", "-o", "out.png")
 
@@ -38,6 +40,68 @@ def test_the_depth_is_that_of_the_source(cli, tiny_onnx, pixels):
 
     assert pixels("out.png").dtype == np.uint16
     np.testing.assert_array_equal(pixels("out.png"), grey[0, ..., 0] * np.uint16(257))
+
+
+def test_floats_are_not_cut_to_8_bits(cli, tiny_onnx, folder):
+    tiny_onnx(CODES, source_dtype="float32")
+
+    ran = cli(*REGENERATE)
+
+    assert ran.code == 1 and ran.err.count("\n") == 1
+    assert "for a picture of floating-point numbers (or --depth 8)" in ran.err
+    assert cli(*REGENERATE, "--depth", "8").code == 0
+    assert cli("regenerate", "tiny.onnx", "-o", "out.npy").code == 0
+    np.testing.assert_allclose(np.load("out.npy"), CODES[0] / 255, rtol=1e-6)
+
+
+@pytest.mark.parametrize("told", ["like", "option", "file"])
+def test_floats_come_back_in_their_range(cli, tiny_onnx, folder, told):
+    settings = made_by() | ({"data_range": [0, 500]} if told == "file" else {})
+    tiny_onnx(CODES[..., :1], shape=[4, 5], source_dtype="float32", settings=settings)
+    np.save("like.npy", np.linspace(120, 210, 20, dtype="float32").reshape(4, 5))
+    more = [] if told == "file" else ["--data-range", "0,500"]
+    more += ["--like", "like.npy"] if told == "like" else []
+
+    ran = cli("regenerate", "tiny.onnx", "-o", "out.npy", *more)
+
+    assert ran.code == 0, ran.err
+    expected = CODES[0, ..., 0] * (500 / 255)
+    np.testing.assert_allclose(np.load("out.npy"), expected, rtol=1e-6)
+
+
+def test_a_range_or_page_of_nothing_is_refused(cli, tiny_onnx, picture):
+    tiny_onnx(CODES)
+    picture("like.png", (4, 5, 3))
+
+    for options in (["--data-range", "0,500"], ["--page", "1"]):
+        ran = cli(*REGENERATE, *options)
+        assert ran.code == 2 and "Expected --" in ran.err
+    ran = cli(*REGENERATE, "--data-range", "0,500", "--like", "like.png")
+    assert ran.code == 1 and "which needs none" in ran.err
+
+
+def test_like_of_several_pages(cli, tiny_onnx, folder, pixels):
+    tiny_onnx(CODES[..., :1])
+    pages = [Image.new("LA", (5, 4), (0, alpha)) for alpha in (10, 200)]
+    pages[0].save("like.tif", save_all=True, append_images=pages[1:])
+
+    assert cli(*REGENERATE, "--like", "like.tif").code == 1
+    assert cli(*REGENERATE, "--like", "like.tif", "--page", "2").code == 0
+    assert (pixels("out.png")[..., 1] == 200).all()
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_bands_are_no_transparency(cli, tiny_onnx, channels):
+    codes = CODES.repeat(2, axis=-1)[..., :channels]
+    tiny_onnx(codes)
+
+    assert cli("regenerate", "tiny.onnx", "-o", "out.tif").code == 0
+
+    array, info = read("out.tif")
+    np.testing.assert_allclose(array, codes[0] / 255, rtol=1e-6)
+    assert info.alpha is None
+    ran = cli(*REGENERATE)
+    assert ran.code == 1 and f"an 8-bit picture of {channels} channels" in ran.err
 
 
 def test_like_carries_alpha_profile_and_exif(cli, tiny_onnx, picture, folder, pixels):

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from keras_dip.errors import ImageError
@@ -80,6 +81,31 @@ def test_the_limit_can_be_set(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, "many")
     with pytest.raises(ImageError, match="Expected a number of pixels"):
         read(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("kind", ["npz", "tif", "pam"])
+def test_bands_count_for_the_limit(tmp_path, monkeypatch, kind):
+    path, pixels = tmp_path / f"a.{kind}", np.zeros((5, 6, 8), "uint8")
+    if kind == "npz":
+        np.savez_compressed(path, pixels)
+    elif kind == "tif":
+        tifffile.imwrite(path, pixels, photometric="minisblack", planarconfig="contig")
+    else:
+        head = b"P7\nWIDTH 6\nHEIGHT 5\nDEPTH 8\nMAXVAL 255\nENDHDR\n"
+        path.write_bytes(head + pixels.tobytes())
+    monkeypatch.setenv(VARIABLE, "59")
+    with pytest.raises(ImageError, match=rf"at most 59 pixels, and 4 .*{VARIABLE}"):
+        read(path)
+    monkeypatch.setenv(VARIABLE, "60")
+    assert read(path)[0].shape == (5, 6, 8)
+
+
+def test_a_tiff_of_planes_in_depth_is_refused(tmp_path):
+    volume = np.zeros((5, 16, 16), "uint8")
+    options = {"volumetric": True, "tile": (16, 16, 16), "metadata": None}
+    tifffile.imwrite(tmp_path / "a.tif", volume, photometric="minisblack", **options)
+    with pytest.raises(ImageError, match=r"one picture\..*of axes ZYX"):
+        read(tmp_path / "a.tif")
 
 
 def test_pages_in_a_circle():

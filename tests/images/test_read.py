@@ -1,11 +1,14 @@
+import io
+import struct
 import warnings
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
 from keras_dip.errors import ImageError
-from keras_dip.images import read, read_mask
+from keras_dip.images import ImageInfo, read, read_mask, write
 from keras_dip.images.convert import to_unit
 
 FORMATS = ["PNG", "JPEG", "TIFF", "WEBP", "BMP"]
@@ -347,3 +350,53 @@ def test_mask_from_alpha(levels, encode, stored):
 def test_mask_from_an_alpha_that_is_missing(levels, encode, stored):
     with pytest.raises(ImageError, match=r"picture\.bin', which has none"):
         read_mask(stored(encode(levels(4, 4), "PNG")), alpha=True)
+
+
+def mpo(levels):
+    buffer = io.BytesIO()
+    first, second = (Image.fromarray(levels(8, 8, 3)) for _ in range(2))
+    first.save(buffer, "MPO", save_all=True, append_images=[second])
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["deep.png", "PNG", "npy", "npz", "ppm", "mpo"])
+def test_a_page_that_is_not_there_is_refused(stored, levels, kind, tmp_path):
+    pixels = levels(8, 8, 3, dtype="uint8" if kind == "PNG" else "uint16")
+    if kind == "mpo":
+        path = stored(mpo(levels))
+    else:
+        path = tmp_path / f"a.{kind.lower()}"
+        dtype = pixels.dtype.name
+        write(to_unit(pixels), path, info=ImageInfo("RGB", dtype=dtype))
+    array, _ = read(path, page=1)
+    np.testing.assert_array_equal(array, read(path)[0])
+    with pytest.raises(ImageError, match=r"page 1, the only one\. Received: 2"):
+        read(path, page=2)
+
+
+def with_chunk(png, kind, data):
+    checksum = zlib.crc32(kind + data)
+    chunk = struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
+    return png[:33] + chunk + png[33:]
+
+
+def test_an_animation_of_16_bits_is_refused(stored, png_of):
+    data = with_chunk(png_of(4, 4, 16, 2, 3), b"acTL", struct.pack(">II", 2, 0))
+    with pytest.raises(ImageError, match=r"stands still.*an animation"):
+        read(stored(data))
+
+
+def test_libpng_says_nothing_of_odd_chunks(stored, png_of, caplog):
+    read(stored(with_chunk(png_of(4, 4, 16, 2, 3), b"cHRM", b"short")))
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("suffix", ["png", "tif", "npy"])
+def test_a_range_of_integers_is_refused(tmp_path, levels, suffix, dtype, channels):
+    pixels = levels(4, 5, channels, dtype=dtype)
+    path = tmp_path / f"a.{suffix}"
+    write(to_unit(pixels), path, info=ImageInfo("", dtype=dtype))
+    with pytest.raises(ImageError, match=r"data range .--data-range. for floats"):
+        read(path, data_range=(0, 300))

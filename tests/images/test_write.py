@@ -231,3 +231,51 @@ def test_a_picture_too_large_for_its_format_leaves_the_old_file(tmp_path):
     with pytest.raises(ImageError, match=r"that WEBP can hold.*20000x1"):
         write(np.zeros((1, 20000)), path, force=True)
     assert [entry.read_bytes() for entry in tmp_path.iterdir()] == [b"precious"]
+
+
+def exif_of(length):
+    block = Image.Exif()
+    block[271] = "x" * length
+    return block.tobytes()
+
+
+@pytest.mark.parametrize("key", ["exif", "xmp"])
+def test_what_is_too_long_for_a_jpeg_is_left_out(tmp_path, key):
+    value = exif_of(70_000) if key == "exif" else b"<x>" + b"y" * 70_000 + b"</x>"
+    other = {"icc_profile": b"kept " * 40, "note": "keras_dip", key: value}
+    info = ImageInfo("RGB", dpi=(300.0, 300.0), **other)
+    with pytest.warns(UserWarning) as told:
+        write(np.zeros((5, 6, 3), "float32"), tmp_path / "a.jpg", info=info)
+    (line,) = (str(warning.message) for warning in told)
+    size = len(value)
+    assert line == f"JPEG cannot hold {key.upper()} of {size} bytes: left out."
+    _, kept = read(tmp_path / "a.jpg")
+    assert kept.icc_profile == info.icc_profile and b"keras_dip" in kept.exif
+    assert kept.xmp is None and b"xxx" not in kept.exif
+    for suffix in (".png", ".webp", ".tif"):
+        write(np.zeros((5, 6, 3), "float32"), tmp_path / f"a{suffix}", info=info)
+        assert len(getattr(read(tmp_path / f"a{suffix}")[1], key)) >= 70_000
+
+
+def test_the_note_gives_way_to_exif(tmp_path):
+    exif = exif_of(65_400)
+    info = ImageInfo("RGB", exif=exif, note="keras_dip " * 20)
+    write(np.zeros((5, 6, 3), "float32"), tmp_path / "a.jpg", info=info)
+    kept = read(tmp_path / "a.jpg")[1].exif
+    assert b"x" * 65_400 in kept and b"keras_dip" not in kept
+
+
+def test_a_profile_too_long_for_a_jpeg(tmp_path):
+    info = ImageInfo("RGB", icc_profile=b"x" * 16_800_000)
+    with pytest.warns(UserWarning, match=r"profile of 16800000 bytes: left out"):
+        write(np.zeros((5, 6, 3), "float32"), tmp_path / "a.jpg", info=info)
+    assert read(tmp_path / "a.jpg")[1].icc_profile is None
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
+def test_the_picture_is_written_without_what_cannot_be(tmp_path, suffix):
+    info = ImageInfo("RGB", exif=b"Exif\0\0nothing", xmp=b"<x/>")
+    with pytest.warns(UserWarning, match=r"cannot hold this .*: all left out"):
+        write(np.zeros((5, 6, 3), "float32"), tmp_path / f"a{suffix}", info=info)
+    array, kept = read(tmp_path / f"a{suffix}")
+    assert array.shape == (5, 6, 3) and kept.exif is None
