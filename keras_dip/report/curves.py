@@ -37,7 +37,7 @@ CURVES = (
     Curve(
         "loss",
         "Data term",
-        "loss",
+        "",
         "How far A(x) is from the picture that came in, as the fit sees it.",
     ),
     Curve(
@@ -71,12 +71,16 @@ def runs(restoration: "Restoration", key: str) -> Iterator[tuple[np.ndarray, ...
 
 
 def draw(axes: Axes, restoration: "Restoration", curve: Curve, ink: Ink) -> None:
-    """Draw one curve of all members or tiles, the chosen step marked on the last."""
+    """Draw one curve of all members or tiles.
+
+    Of members the last one's is strong, with the chosen step marked.
+    """
     lines = list(runs(restoration, curve.key))
     for steps, values in lines[:-1]:
         axes.plot(steps, values, _style(steps), color=ink.curve, lw=1, alpha=0.35)
     steps, values = lines[-1]
-    axes.plot(steps, values, _style(steps), color=ink.curve, linewidth=2)
+    strong = {"lw": 2} if restoration.tiles is None else {"lw": 1, "alpha": 0.35}
+    axes.plot(steps, values, _style(steps), color=ink.curve, **strong)
     everything = np.concatenate([values for _, values in lines])
     if curve.key in ("loss", "criterion") and everything.min() > 0:
         _log_scale(axes, everything)
@@ -85,7 +89,7 @@ def draw(axes: Axes, restoration: "Restoration", curve: Curve, ink: Ink) -> None
         axes.axvline(best, color=ink.mark, linewidth=1, linestyle=(0, (4, 3)))
         value = np.interp(best, steps, values)
         axes.plot([best], [value], "o", color=ink.mark, markersize=6, gid="chosen")
-    _settle(axes, curve, ink)
+    _settle(axes, ink)
 
 
 def _style(steps: np.ndarray) -> str:
@@ -93,10 +97,9 @@ def _style(steps: np.ndarray) -> str:
     return "-" if len(steps) > 1 else "o"
 
 
-def _settle(axes: Axes, curve: Curve, ink: Ink) -> None:
+def _settle(axes: Axes, ink: Ink) -> None:
     """Give axes their quiet look."""
     axes.set_xlabel("step", color=ink.quiet)
-    axes.set_ylabel(curve.unit, color=ink.quiet)
     axes.grid(True, color=ink.grid, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(colors=ink.quiet, which="both", length=0)

@@ -43,6 +43,7 @@ def curves(restoration: "Restoration") -> Figure:
             axes = figure.add_subplot(1, len(known), index + 1)
             draw(axes, restoration, curve, Ink())
             axes.set_title(curve.title, fontsize=11, loc="left")
+            axes.set_ylabel(curve.unit, color=Ink.quiet)
     return figure
 
 

@@ -56,10 +56,14 @@ def folder(tmp_path_factory):
 def test_denoise_regenerate_and_info(folder):
     done = keras_dip(
         "denoise", "noisy.png", "-o", "out.png", "--onnx", "out.onnx",
-        "--reference", "clean.png", "--steps", 60, folder=folder,
+        "--report", "out.html", "--reference", "clean.png", "--steps", 60,
+        folder=folder,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()
     assert b"PSNR" in done.stderr and done.stdout == b""
+    page = (folder / "out.html").read_text(encoding="utf-8")
+    assert "keras-dip denoise -o out.png --onnx out.onnx --report out.html" in page
+    assert '<a href="./out.onnx">' in page and page.count("data-step=") == 3
 
     done = keras_dip("regenerate", "out.onnx", "-o", "again.png", folder=folder)
     assert done.returncode == 0, done.stderr.decode()
