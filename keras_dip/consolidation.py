@@ -55,5 +55,5 @@ def consolidate(
     optimizer = Adam(rate, beta_2=0.99)
     # An optimizer built inside the train step makes TensorFlow trace that step twice.
     optimizer.build(network.trainable_variables)
-    model.compile(optimizer=optimizer, jit_compile=False)
+    model.compile(optimizer=optimizer, jit_compile=model.jit_compile)
     model.take_steps(steps, [_StopWhenInterrupted(interrupts)])

@@ -30,6 +30,7 @@ from keras import ops
 
 from keras_dip.allocator import keep_freed_memory
 from keras_dip.models.fused import BatchNormalization, all_layers
+from keras_dip.train_steps import steps_of
 
 REPORT_INTERVAL = 25
 """Steps between two reports; a report is an epoch to Keras and its callbacks."""
@@ -57,7 +58,7 @@ class Candidate:
     average: np.ndarray | None
 
 
-class PriorModel(keras.Model):
+class PriorModel(steps_of(keras.config.backend()), keras.Model):  # type: ignore[misc]
     """Fits `network(z)` to an observation; see the module for what a step is.
 
     Args:
@@ -144,56 +145,22 @@ class PriorModel(keras.Model):
         """Return the network's picture of z."""
         return self.network(z, training=training)
 
-    def train_step(self, data: Any) -> dict[str, Any]:
-        """Take as many steps as `data` says, an integer of shape [1]."""
-        import tensorflow as tf
-
-        count, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        count = tf.cast(tf.reshape(count, ()), tf.int32)
-        tf.while_loop(
-            lambda i: i < count,
-            lambda i: self._one_step(tf, i),
-            [tf.constant(0)],
-            parallel_iterations=1,
-        )
-        return {"loss": self.last_loss.value}
-
-    def _one_step(self, tf: Any, i: Any) -> list[Any]:
+    def draw_and_compare(self) -> tuple[Any, Any, Any]:
+        """Return the loss that has the gradient, the loss, and the output of a step."""
         z, observed = self._draw()
-        weights = self.network.trainable_variables
-        with tf.GradientTape() as tape, still_statistics(self.network):
+        with still_statistics(self.network):
             output = self.network(z, training=True)
-            loss = self.data_term(output, observed)
-            if self.penalty is not None:
-                loss = loss + self.penalty(output)
-            scaled_loss = self.optimizer.scale_loss(loss)
-        gradients = tape.gradient(scaled_loss, weights)
-        if all(gradient is None for gradient in gradients):  # told while tracing
-            raise ValueError(
-                "Expected a degradation and a data term that are differentiable. "
-                "Received: a loss without a gradient"
-            )
-        self._apply(tf, gradients)
+        loss = self.data_term(output, observed)
+        if self.penalty is not None:
+            loss = loss + self.penalty(output)
+        return self.optimizer.scale_loss(loss), loss, output
+
+    def note(self, loss: Any, output: Any) -> None:
+        """Keep what is kept of a step, after its weights were moved."""
         self._add_to_averages(output)
         # What is hidden varies, and the error there with it.
         past = 0.9 if self.hiding else 0.0
         self.last_loss.assign(self.last_loss * past + loss * (1 - past))
-        return [i + 1]
-
-    def _apply(self, tf: Any, gradients: list[Any]) -> None:
-        """Move the weights; outside of what Keras does for several replicas.
-
-        To sum up their gradients it would make an operation with a gradient of its own,
-        which TensorFlow never lets go, nor the graph that it is in
-        (tensorflow/tensorflow#97697): tens of megabytes for each fit of a process.
-        """
-        weights = self.network.trainable_variables
-        if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
-            self.optimizer.apply(gradients, weights)  # it works in a replica alone
-            return
-        tf.distribute.get_replica_context().merge_call(
-            lambda _, values: self.optimizer.apply(values, weights), (gradients,)
-        )
 
     def _draw(self) -> tuple[Any, dict[str, Any]]:
         """Return z and the observation with the noise of this step."""
@@ -244,13 +211,12 @@ class PriorModel(keras.Model):
             )
         self.steps_taken.assign_add(1)
 
-    def predict_step(self, data: Any) -> Any:
+    def picture_of(self, z: Any) -> Any:
         """Return the picture [1, H, W, C] that the averaged weights make of z.
 
         The statistics are those of this z, as in the fit. Without averaged weights the
         present ones are used.
         """
-        z, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         weights = self.averaged_weights or self.network.trainable_variables
         with still_statistics(self.network):
             picture, _ = self.network.stateless_call(
@@ -270,11 +236,12 @@ class PriorModel(keras.Model):
         if not self.averaged_weights:
             return self.averaged_output
         z = ops.convert_to_numpy(self.z) if z is None else z
-        picture: np.ndarray = self.predict_on_batch(z)
+        picture: np.ndarray = self.averaged_picture(z)
         return picture
 
     def candidate(self) -> Candidate:
         """Return the picture that the fit has come to, as weights."""
+        self.sync()
         weights = self.averaged_weights or self.network.trainable_variables
         return Candidate(
             self.step,
@@ -290,6 +257,7 @@ class PriorModel(keras.Model):
     @property
     def averaged_output(self) -> np.ndarray:
         """Return the running average so far, [1, H, W, C]; the last output if none."""
+        self.sync()
         total = ops.convert_to_numpy(self.output_sum).copy()
         if self.average == 0 or self.average_from_first or self.step == 0:
             return total
@@ -298,7 +266,14 @@ class PriorModel(keras.Model):
     @property
     def step(self) -> int:
         """Return the number of steps behind the weights and the average."""
+        self.sync()
         return int(ops.convert_to_numpy(self.steps_taken))
+
+    @property
+    def loss_so_far(self) -> float:
+        """Return the loss of the last step; where pixels are hidden, of about ten."""
+        self.sync()
+        return float(ops.convert_to_numpy(self.last_loss))
 
     @property
     def state(self) -> list[Any]:
@@ -307,6 +282,7 @@ class PriorModel(keras.Model):
         The seed of the jitter is left out on purpose: who goes back to an earlier state
         should not meet the noise again that led astray.
         """
+        self.sync()
         progress = [self.output_sum, self.steps_taken, self.last_loss]
         variables = [*self.network.variables, *self.optimizer.variables]
         return [*variables, *self.averaged_weights, *progress]
@@ -357,7 +333,8 @@ class PriorModel(keras.Model):
         )
 
     def _steps_per_call(self, interval: int) -> int:
-        on_gpu = "gpu" in str(getattr(self.z.value, "device", "")).lower()
+        device = str(getattr(self.z.value, "device", "")).lower()
+        on_gpu = "gpu" in device or "cuda" in device  # as TensorFlow, and JAX, say
         budget = MACS_PER_CALL["gpu" if on_gpu else "cpu"]
         return int(np.clip(budget / max(forward_macs(self.network), 1), 1, interval))
 

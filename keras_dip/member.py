@@ -221,7 +221,9 @@ class Member:
         if policy.compute_dtype == "float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         optimizer.build(self.network.trainable_variables)
-        model.compile(optimizer=optimizer, jit_compile=plan.jit_compile)
+        model.compile(
+            optimizer=optimizer, jit_compile=plan.jit_compile or model.jit_compile
+        )
         return model
 
     def fit(

@@ -48,7 +48,7 @@ class ProgressCallback(keras.callbacks.Callback):
     ) -> None:
         """Show a call: its loss, and what the last report measured."""
         if self.every_call:
-            loss = float(keras.ops.convert_to_numpy(self.model.last_loss))
+            loss = self.model.loss_so_far
             seconds = time.perf_counter() - self._start
             news = {**self._last_report, "loss": loss, "seconds": seconds}
             self.display.update(self.model.step, news)

@@ -82,7 +82,7 @@ class Recovery(keras.callbacks.Callback):
             if self._good_reports >= FORGIVEN_AFTER:
                 self.returns = 0
         if logs is not None:
-            logs["loss"] = float(ops.convert_to_numpy(self.model.last_loss))
+            logs["loss"] = self.model.loss_so_far
 
     def settle(self) -> bool:
         """Keep the present state if it is good, else go back; tell whether it went.
@@ -91,7 +91,7 @@ class Recovery(keras.callbacks.Callback):
         """
         self._count()
         model: PriorModel = self.model
-        loss = float(ops.convert_to_numpy(model.last_loss))
+        loss = model.loss_so_far
         limit = self._good_loss * 10 ** (DROP / 10)
         state = _values(model)
         if _is_finite(model, state) and (loss <= limit or loss < 1e-12):
@@ -113,5 +113,5 @@ def _values(model: PriorModel) -> list[np.ndarray]:
 
 def _is_finite(model: PriorModel, state: list[np.ndarray]) -> bool:
     # The loss is the one before the last update, which may have ruined the weights.
-    loss = float(ops.convert_to_numpy(model.last_loss))
+    loss = model.loss_so_far
     return math.isfinite(loss) and all(np.isfinite(value).all() for value in state)

@@ -1,13 +1,11 @@
 """The page that opens ONNX files, in a real browser: the proof that they are portable.
 
-Chromium is found by $KERAS_DIP_CHROMIUM or on the PATH; npm brings the page's runtime.
+npm brings the page's runtime.
 """
 
 import functools
 import http.server
 import importlib.util
-import os
-import shutil
 import threading
 from pathlib import Path
 
@@ -19,26 +17,9 @@ from keras_dip.onnx_io.regenerate import info, regenerate
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "browser"
-CHROMIUM = os.environ.get("KERAS_DIP_CHROMIUM") or shutil.which("chromium")
-SWITCHES = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not PAGE.exists(), reason="needs the source tree"),
-    pytest.mark.skipif(
-        CHROMIUM is None, reason="needs Chromium, on the PATH or as $KERAS_DIP_CHROMIUM"
-    ),
-    pytest.mark.skipif(
-        importlib.util.find_spec("playwright") is None, reason="needs playwright"
-    ),
 ]
 
 
@@ -73,21 +54,11 @@ def address():
         thread.join()
 
 
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
-        yield chromium
-        chromium.close()
-
-
 @pytest.fixture
-def page(browser, address):
+def page(chromium, address):
     """The page, ready; nothing may leave this machine, nothing may be complained of."""
     asked, complaints = [], []
-    page = browser.new_page()
+    page = chromium.new_page()
     page.on("request", lambda request: asked.append(request.url))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda message: complaints.append(message.text))

@@ -1,0 +1,69 @@
+"""The train step as a `tf.function`, in which a while loop takes many steps."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class Steps:
+    """What `PriorModel` does with TensorFlow."""
+
+    jit_compile = False
+    """Whether the step has to be compiled by XLA."""
+
+    def train_step(self: Any, data: Any) -> dict[str, Any]:
+        """Take as many steps as `data` says, an integer of shape [1]."""
+        count, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        count = tf.cast(tf.reshape(count, ()), tf.int32)
+        tf.while_loop(
+            lambda i: i < count,
+            lambda i: [_one_step(self, i)],
+            [tf.constant(0)],
+            parallel_iterations=1,
+        )
+        return {"loss": self.last_loss.value}
+
+    def predict_step(self: Any, data: Any) -> Any:
+        """Return the picture [1, H, W, C] that the averaged weights make of z."""
+        z, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return self.picture_of(z)
+
+    def averaged_picture(self: Any, z: np.ndarray) -> np.ndarray:
+        """Return the same, computed."""
+        picture: np.ndarray = self.predict_on_batch(z)
+        return picture
+
+    def sync(self: Any) -> None:
+        """Do nothing: variables always have their present values."""
+
+
+def _one_step(model: Any, i: Any) -> Any:
+    weights = model.network.trainable_variables
+    with tf.GradientTape() as tape:
+        scaled_loss, loss, output = model.draw_and_compare()
+    gradients = tape.gradient(scaled_loss, weights)
+    if all(gradient is None for gradient in gradients):  # told while tracing
+        raise ValueError(
+            "Expected a degradation and a data term that are differentiable. "
+            "Received: a loss without a gradient"
+        )
+    _apply(model.optimizer, gradients, weights)
+    model.note(loss, output)
+    return i + 1
+
+
+def _apply(optimizer: Any, gradients: list[Any], weights: list[Any]) -> None:
+    """Move the weights; outside of what Keras does for several replicas.
+
+    To sum up their gradients it would make an operation with a gradient of its own,
+    which TensorFlow never lets go, nor the graph that it is in
+    (tensorflow/tensorflow#97697): tens of megabytes for each fit of a process.
+    """
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        optimizer.apply(gradients, weights)  # it works in a replica alone
+        return
+    tf.distribute.get_replica_context().merge_call(
+        lambda _, values: optimizer.apply(values, weights), (gradients,)
+    )
