@@ -98,13 +98,21 @@ def range_of(pixels: Array, given: Range | None, name: str) -> Range | None:
         name: Whose they are, for messages.
 
     Raises:
-        ImageError: If not all numbers are finite, or lie in what was given.
+        ImageError: If not all numbers are finite, or lie in what was given, or 32-bit
+            floats cannot hold the range.
     """
     if not np.isfinite(pixels).all():
         raise ImageError(
             f"Expected finite values. Received: {name}, with NaN or infinite values."
         )
     low, high = float(pixels.min()), float(pixels.max())
+    most = float(np.finfo("float32").max)
+    widest = max(abs(number) for number in (low, high, *(given or ())))
+    if not widest <= most:
+        raise ImageError(
+            f"Expected numbers up to {most:.3g}, which 32-bit floats can hold. "
+            f"Received: {name}, with {widest:.3g}."
+        )
     if given is not None:
         if low < given[0] or high > given[1]:
             raise ImageError(

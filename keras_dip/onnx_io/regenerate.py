@@ -6,11 +6,8 @@ of it. Feeding another z shows what the fitted network makes of that.
 
 from __future__ import annotations
 
-import contextlib
-import io
 import math
 import os
-import stat
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +17,7 @@ from keras_dip.errors import KerasDipError
 from keras_dip.images.limits import check_pixels
 from keras_dip.onnx_io import table
 from keras_dip.onnx_io.metadata import decode
+from keras_dip.onnx_io.session import content_of, described, run, unusable
 
 OUTPUT = "image"
 
@@ -41,7 +39,7 @@ def regenerate(
         KerasDipError: If the file is not one of ours or cannot be run, or z does not
             fit it.
     """
-    session, fields = _open(path)
+    content, session, fields = _open(path)
     feeds = {}
     if z is not None and fields["settings"].get("tiles"):
         raise KerasDipError(
@@ -60,14 +58,14 @@ def regenerate(
             tiles = table.tiling_of(fields)
             hashes = table.hashes_of(fields, tiles)
             folder = table.folder_of(Path(path))
-            image = table.picture_of(folder, tiles, hashes, picture_of_tile)
+            image = table.picture_of(folder, tiles, hashes)
         else:
-            (image,) = session.run([OUTPUT], feeds)
+            image = run(content, path, math.prod(fields["shape"][:2]), feeds)
         picture: np.ndarray = image.reshape(fields["shape"])
     except KerasDipError:
         raise
     except Exception as error:
-        raise _unusable(path, "cannot be run", error) from error
+        raise unusable(path, "cannot be run", error) from error
     return picture
 
 
@@ -81,13 +79,13 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         KerasDipError: If the file is not one of ours.
     """
-    session, fields = _open(path)
-    size, shape = Path(path).stat().st_size, fields["shape"]
+    content, session, fields = _open(path)
+    size, shape = len(content), fields["shape"]
     if _outputs(session) == [table.OUTPUT]:
         hashes = table.hashes_of(fields, table.tiling_of(fields))
         folder = table.folder_of(Path(path))
         files = [table.tile_file(folder, number) for number in range(len(hashes))]
-        session = session_of(table.tile_content(files[0], hashes[0]), files[0])
+        session = described(table.tile_content(files[0], hashes[0]), files[0])
         size += sum(file.stat().st_size for file in files if file.is_file())
     z_shape, z_dtype = _z_type(session)
     return {
@@ -99,27 +97,28 @@ def info(path: str | os.PathLike[str]) -> dict[str, Any]:
     }
 
 
-def _open(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
-    """Load a file; return its session and its metadata."""
+def _open(path: str | os.PathLike[str]) -> tuple[bytes, Any, dict[str, Any]]:
+    """Return the content of a file, a session that describes it, and its metadata."""
     if not Path(path).is_file():
         what = "a folder" if Path(path).is_dir() else "which does not exist"
         raise KerasDipError(
             f"Expected an ONNX file. Received: {os.fspath(path)!r}, {what}."
         )
-    session = open_session(path)
+    content = content_of(path)
+    session = described(content, path)
     try:
         fields = decode(session.get_modelmeta().custom_metadata_map)
     except KerasDipError as error:
         raise KerasDipError(f"{os.fspath(path)!r}: {error}") from error
     except UnicodeDecodeError as error:
-        raise _unusable(path, "has damaged metadata", error) from error
+        raise unusable(path, "has damaged metadata", error) from error
     if _outputs(session) not in ([OUTPUT], [table.OUTPUT]) or session.get_inputs():
         raise KerasDipError(
             f"Expected a file whose only output is {OUTPUT!r} and which needs no input."
             f" Received: {os.fspath(path)!r}."
         )
     _check_size(session, fields, path)
-    return session, fields
+    return content, session, fields
 
 
 def _check_size(
@@ -137,50 +136,8 @@ def _check_size(
         )
 
 
-def open_session(path: str | os.PathLike[str]) -> Any:
-    """Return an onnxruntime session of a file on the CPU.
-
-    It gets the bytes and no path, so that nothing but this file can be read: one that
-    keeps its weights elsewhere is refused.
-
-    Raises:
-        KerasDipError: If it is damaged, or not ONNX.
-    """
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise OSError("not an ordinary file")
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise _unusable(path, "cannot be read", error) from error
-    return session_of(content, path)
-
-
-def session_of(content: bytes, path: str | os.PathLike[str]) -> Any:
-    """Return an onnxruntime session of the bytes of a file; KerasDipError."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    # An input that has a default is what we want; onnxruntime would warn about it.
-    options.log_severity_level = 4
-    try:
-        # It prints what it thinks of damaged files, where a picture may be going.
-        with contextlib.redirect_stdout(io.StringIO()):
-            return onnxruntime.InferenceSession(
-                content, options, providers=["CPUExecutionProvider"]
-            )
-    except Exception as error:
-        # onnxruntime has one exception class for each way a file can be bad.
-        raise _unusable(path, "is not ONNX, or damaged", error) from error
-
-
 def _outputs(session: Any) -> list[str]:
     return [entry.name for entry in session.get_outputs()]
-
-
-def picture_of_tile(content: bytes, path: str | os.PathLike[str]) -> np.ndarray:
-    """Return the picture [1, h, w, C] of the file of a tile, given its bytes."""
-    picture: np.ndarray = session_of(content, path).run([OUTPUT], {})[0]
-    return picture
 
 
 def _z_type(session: Any) -> tuple[list[int], str]:
@@ -190,13 +147,3 @@ def _z_type(session: Any) -> tuple[list[int], str]:
             dtype = entry.type.removeprefix("tensor(").removesuffix(")")
             return list(entry.shape), {"float": "float32"}.get(dtype, dtype)
     raise KerasDipError("Expected a file with an input z. Received: one without.")
-
-
-def _unusable(
-    path: str | os.PathLike[str], problem: str, error: Exception
-) -> KerasDipError:
-    first_line = ascii(str(error).partition("\n")[0][:200])[1:-1]
-    return KerasDipError(
-        "Expected an ONNX file written by keras_dip. "
-        f"Received: {os.fspath(path)!r}, which {problem} ({first_line})."
-    )

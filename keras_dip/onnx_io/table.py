@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 import os
-import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import numpy as np
 
 from keras_dip.errors import KerasDipError
 from keras_dip.onnx_io.metadata import HASHES
+from keras_dip.onnx_io.session import content_of, run
 from keras_dip.tiles import Tiling, blend
 
 OUTPUT = "tiles"
@@ -42,15 +43,7 @@ def tile_content(file: Path, expected: str) -> bytes:
     Raises:
         KerasDipError: if it is missing, or another.
     """
-    try:
-        if not stat.S_ISREG(os.stat(file).st_mode):
-            raise OSError("not an ordinary file")
-        content = file.read_bytes()
-    except OSError as error:
-        raise KerasDipError(
-            f"Expected a tile of the picture. Received: {os.fspath(file)!r}, which "
-            f"cannot be read ({error.strerror or error})."
-        ) from error
+    content = content_of(file)
     if hash_of(content) != expected:
         raise KerasDipError(
             f"Expected the tile that the table was written with. "
@@ -83,7 +76,6 @@ def picture_of(
     folder: Path,
     tiling: Tiling,
     hashes: Sequence[str],
-    run: Callable[[bytes, Path], np.ndarray],
 ) -> np.ndarray:
     """Return the picture [H, W, C] of a table's tiles.
 
@@ -91,7 +83,6 @@ def picture_of(
         folder: of the tiles.
         tiling: where its tiles are.
         hashes: of the file of each.
-        run: gives the picture [1, h, w, C] of the content of a tile's file, of a name.
 
     Raises:
         KerasDipError: if a file is missing, or is another than that of the table.
@@ -100,7 +91,7 @@ def picture_of(
     def each() -> Iterator[np.ndarray]:
         for number, expected in enumerate(hashes):
             file = tile_file(folder, number)
-            yield run(tile_content(file, expected), file)[0]
+            yield run(tile_content(file, expected), file, math.prod(tiling.side))[0]
 
     return blend(each(), tiling).clip(0.0, 1.0)
 

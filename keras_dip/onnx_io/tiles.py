@@ -21,7 +21,6 @@ import numpy as np
 from keras_dip.errors import ExportError, ImageError
 from keras_dip.images import atomic_write
 from keras_dip.onnx_io.metadata import HASHES, PREFIX
-from keras_dip.onnx_io.regenerate import picture_of_tile
 from keras_dip.onnx_io.table import OUTPUT, folder_of, hash_of, picture_of, tile_file
 from keras_dip.onnx_io.verify import compare
 from keras_dip.tiles import Tiling
@@ -149,7 +148,7 @@ def write_table(
     try:
         new.mkdir()
         hashes = _write_tiles(new, models)
-        picture = picture_of(new, tiling, hashes, picture_of_tile)
+        picture = picture_of(new, tiling, hashes)
         compare(picture[np.newaxis], image, half=half)
         table = _table(tiling, opset)
         add_metadata(table, {**metadata, PREFIX + HASHES: json.dumps(hashes)})

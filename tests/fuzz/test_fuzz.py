@@ -12,6 +12,7 @@ import time
 import warnings
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -78,6 +79,16 @@ def pictures(folder):
         pixels = rng.integers(0, 65535, shape, "uint16")
         tifffile.imwrite(buffer, pixels, metadata=None, **options)
         files[f"{name}.tif"] = buffer.getvalue()
+    buffer = io.BytesIO()
+    bands = rng.integers(0, 255, (9, 12, 4), "uint8")
+    options = {"extrasamples": ["assocalpha"], "metadata": None}
+    tifffile.imwrite(buffer, bands, photometric="rgb", **options)
+    files["multiplied.tif"] = buffer.getvalue()
+    head = b"P7\nWIDTH 12\nHEIGHT 9\nDEPTH 4\nMAXVAL 200\nENDHDR\n"
+    files["bands.pam"] = head + bands.clip(0, 200).tobytes()
+    files["plain.ppm"] = b"P3 2 1 65535 0 1 2  3 65534 65535"
+    deep = rng.integers(0, 1023, (9, 12, 3), "uint16")
+    files["deep.avif"] = bytes(imagecodecs.avif_encode(deep, bitspersample=10))
     return files
 
 

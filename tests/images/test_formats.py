@@ -224,6 +224,16 @@ def test_numbers_that_are_none(tmp_path):
         read(tmp_path / "a.npy")
 
 
+@pytest.mark.parametrize(
+    ("numbers", "given"),
+    [([0, 1e300], None), ([-1.7e308, 1.7e308], None), ([0, 2], (0, 1e300))],
+)
+def test_numbers_that_32_bit_floats_cannot_hold(tmp_path, numbers, given):
+    np.save(tmp_path / "a.npy", np.array([numbers], "float64"))
+    with pytest.raises(ImageError, match=r"numbers up to 3\.4e\+38"):
+        read(tmp_path / "a.npy", data_range=given)
+
+
 @pytest.mark.parametrize("make", ["tif", "webp"])
 def test_one_page_of_several(tmp_path, make):
     pages = [Image.fromarray(random((5, 6, 3), "uint8", seed)) for seed in range(3)]

@@ -2,13 +2,16 @@
 
 import json
 import os
+import sys
+from itertools import pairwise
 
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from keras_dip.errors import KerasDipError
+from keras_dip.onnx_io import session as sessions
 from keras_dip.onnx_io.metadata import PREFIX, encode
 from keras_dip.onnx_io.regenerate import info, regenerate
 
@@ -133,3 +136,42 @@ def test_a_graph_without_an_output(tiny_onnx, use):
     del model.graph.output[:]
     onnx.save(model, path)
     refused(use, path, "Expected")
+
+
+def doubled(times):
+    """Nodes that make `big`, 2 to the power of `times` numbers, from one."""
+    names = ["one", *(f"doubled{n}" for n in range(1, times)), "big"]
+    return [helper.make_node("Concat", [a, a], [b], axis=0) for a, b in pairwise(names)]
+
+
+BOMBS = {
+    "filled": [helper.make_node("ConstantOfShape", ["size"], ["big"])],
+    "repeated": [helper.make_node("Tile", ["one", "size"], ["big"])],
+    "doubled": doubled(30),
+}
+
+
+def peak():
+    """The most bytes that this process has used so far."""
+    resource = pytest.importorskip("resource")
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+def test_memory_that_a_picture_does_not_need(tiny_onnx, monkeypatch, kind):
+    path = tiny_onnx()
+    model = onnx.load(path)
+    model.graph.initializer.append(numpy_helper.from_array(np.ones(1, "f4"), "one"))
+    model.graph.initializer.append(numpy_helper.from_array(np.array([2**30]), "size"))
+    model.graph.node[-1].output[0] = "picture"
+    model.graph.node.extend(BOMBS[kind])
+    least = helper.make_node("ReduceMax", ["big"], ["least"], axes=[0], keepdims=0)
+    model.graph.node.append(least)
+    model.graph.node.append(helper.make_node("Add", ["picture", "least"], ["image"]))
+    onnx.save(model, path)
+    monkeypatch.setattr(sessions, "LEAST", 2**26)
+    before = peak()
+    assert info(path)["shape"] == [4, 5, 3]
+    refused(regenerate, path, "asks for more than .* bytes of memory")
+    assert peak() - before < 2**29
