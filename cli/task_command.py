@@ -117,12 +117,14 @@ class Ready:
         picture: [H, W] or [H, W, C], in the integers of the file.
         info: What the output will have to hold.
         reference: The undamaged picture, floats in [0, 1], or None.
+        scale: The numbers that are black and white in a file of floats; else None.
     """
 
     task: Task
     picture: np.ndarray
     info: ImageInfo
     reference: np.ndarray | None
+    scale: tuple[float, float] | None
 
 
 def prepare(request: Request, messages: Messages) -> Ready:
@@ -157,7 +159,8 @@ def prepare(request: Request, messages: Messages) -> Ready:
         info = _in_colour(info)
     info = files.adapted(info, request.depth, request.strip)
     check_sizes(request, info, restored_shape)
-    return Ready(task, picture, info, _read_reference(request.reference, scale))
+    reference = _read_reference(request.reference, scale)
+    return Ready(task, picture, info, reference, scale)
 
 
 def _read_reference(
@@ -217,6 +220,8 @@ def restore(
             messages=messages,
         )
     restoration = outcome.restoration
+    if ready.scale:  # regenerate writes the numbers of the file
+        restoration.settings["data_range"] = list(ready.scale)
     if not request.strip:
         info = dataclasses.replace(info, note=files.note_of(restoration.settings))
     errors: dict[str, Exception] = {}

@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_dip import models, tasks
 from keras_dip.images import as_picture
+from keras_dip.models.hardware import gpus
 from keras_dip.precision import AUTO
 from keras_dip.tiles import LEAST_SIDE
 
@@ -230,9 +231,9 @@ def device_scope(device: str | None) -> AbstractContextManager[Any]:
     """
     if device is None:
         return nullcontext()
-    if device == "gpu" and not keras.distribution.list_devices("gpu"):
+    if device == "gpu" and not gpus():
         raise ValueError(
-            "Expected device='gpu' only where TensorFlow finds a GPU. "
+            "Expected device='gpu' only where Keras' backend finds a GPU. "
             "Received: a machine where it finds none"
         )
     return keras.device(f"{device}:0")

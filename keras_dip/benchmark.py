@@ -25,6 +25,7 @@ from keras_dip.arguments import device_scope
 from keras_dip.fitting import PriorModel
 from keras_dip.member import Member, Plan, seeds_of
 from keras_dip.metrics import psnr
+from keras_dip.models.hardware import gpus
 from keras_dip.precision import policy_for
 from keras_dip.prior import DeepImagePrior
 from keras_dip.settings import DEFAULT, resolve
@@ -251,8 +252,7 @@ def _machine(device: str | None) -> dict[str, Any]:
     return {
         "system": platform.platform(),
         "cpus": os.cpu_count(),
-        "device": device
-        or ("gpu" if keras.distribution.list_devices("gpu") else "cpu"),
+        "device": device or ("gpu" if gpus() else "cpu"),
         "python": platform.python_version(),
         "keras": keras.__version__,
         keras.config.backend(): metadata.version(keras.config.backend()),

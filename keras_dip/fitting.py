@@ -207,7 +207,7 @@ class PriorModel(steps_of(keras.config.backend()), keras.Model):  # type: ignore
             samples = ops.take(ops.reshape(output, (-1,)), self._sampled)
             row = ops.cast(step, "int32") % self.window
             self.recent.assign(
-                ops.slice_update(self.recent, (row, 0), samples[np.newaxis])
+                ops.slice_update(self.recent.value, (row, 0), samples[np.newaxis])
             )
         self.steps_taken.assign_add(1)
 

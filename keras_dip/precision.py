@@ -5,10 +5,8 @@ a GPU) multiply bfloat16 several times as fast. Elsewhere it is emulated, and sl
 Weights, their averages and the finished network stay float32.
 """
 
-import keras
-
 from keras_dip.models.fused import gpu_has_bfloat16
-from keras_dip.models.hardware import cpu_flags
+from keras_dip.models.hardware import cpu_flags, gpus
 
 AUTO = "auto"
 FLOAT32, MIXED = "float32", "mixed_bfloat16"
@@ -25,6 +23,6 @@ def policy_for(asked: str, device: str | None) -> str:
     """
     if asked != AUTO:
         return asked
-    on_gpu = device != "cpu" and bool(keras.distribution.list_devices("gpu"))
+    on_gpu = device != "cpu" and bool(gpus())
     is_fast = gpu_has_bfloat16() if on_gpu else bool(CPU_FLAGS & cpu_flags())
     return MIXED if is_fast else FLOAT32

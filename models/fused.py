@@ -75,6 +75,13 @@ def gpu_has_bfloat16() -> bool:
 
     NVIDIA's have from compute capability 8.0 on; of others nothing is known.
     """
+    if keras.config.backend() == "jax":
+        import jax
+
+        return all(
+            float(getattr(device, "compute_capability", "0") or 0) >= 8.0
+            for device in jax.devices()
+        )
     tf = _tensorflow()
     if tf is None:
         return False

@@ -21,3 +21,12 @@ def cpu_flags() -> frozenset[str]:
         return frozenset()
     flags = next((line for line in lines if line.startswith("flags")), "")
     return frozenset(flags.split())
+
+
+def gpus() -> list[str]:
+    """Return the names of the GPUs that Keras' backend finds, such as "gpu:0"."""
+    import keras
+
+    # To ask for those alone is an error in JAX where there is none.
+    found: list[str] = keras.distribution.list_devices()
+    return [name for name in found if name.startswith("gpu")]
