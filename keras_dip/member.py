@@ -473,22 +473,31 @@ def _latent(
     return latent
 
 
-def finisher(
-    task: tasks.Task, problem: tasks.Problem, blend: float
-) -> Callable[[Any], Any]:
-    """Return the function from a network's output to the finished picture.
+@dataclass(frozen=True, eq=False)
+class Finish:
+    """The way from a network's output to the finished picture.
 
     `blend` mixes the cheap first guess (for noise: the picture itself) into it.
     """
 
-    def finish(x: Any) -> Any:
+    task: tasks.Task
+    observed: dict[str, np.ndarray]
+    guess: np.ndarray | None
+    blend: float
+
+    def __call__(self, x: Any) -> Any:
+        """Finish a picture [1, H, W, C]."""
         # Arrays: a traced graph takes them as constants, tensors as inputs.
-        finished = task.finish(x, problem.observed)
-        if blend:
-            finished = finished * (1 - blend) + problem.guess.astype("float32") * blend
+        finished = self.task.finish(x, self.observed)
+        if self.guess is not None:
+            finished = finished * (1 - self.blend) + self.guess * self.blend
         return finished
 
-    return finish
+
+def finisher(task: tasks.Task, problem: tasks.Problem, blend: float) -> Finish:
+    """Return the finish of a problem, with nothing in it that is not needed."""
+    guess = problem.guess.astype("float32") if blend else None
+    return Finish(task, problem.observed, guess, blend)
 
 
 def to_picture(x: Any) -> np.ndarray:

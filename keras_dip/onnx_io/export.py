@@ -9,15 +9,18 @@ has computed from it what Keras computes.
 
 import gc
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from keras_dip.errors import ExportError
 from keras_dip.images import atomic_write
 from keras_dip.latents import Latent
+from keras_dip.onnx_io.elsewhere import another_process
 from keras_dip.onnx_io.tiles import add_metadata, joined, write_table
 from keras_dip.onnx_io.verify import verify
 from keras_dip.tiles import Tiling
@@ -65,17 +68,14 @@ def export(
     Raises:
         ExportError: if the graph cannot be made, or regenerates another picture.
     """
-
-    def content_of(graph: Graph) -> Any:
-        model = _convert(graph.network, graph.latent, graph.finish)
-        if half:
-            _halve_weights(model.graph)
-        return model
-
     models = []
-    for graph in graphs:
-        models.append(content_of(graph))
-        gc.collect()  # what was traced holds all weights, in circles
+    with _converter() as convert_one:
+        for graph in graphs:
+            model = convert_one(graph.network, graph.latent, graph.finish)
+            if half:
+                _halve_weights(model.graph)
+            models.append(model)
+            gc.collect()  # what was traced holds all weights, in circles
     if tiling is not None and sum(m.ByteSize() for m in models) > LARGEST:
         write_table(Path(path), models, tiling, image, metadata, OPSET, half=half)
         return
@@ -86,7 +86,14 @@ def export(
     atomic_write(Path(path), lambda file: file.write(content))
 
 
-def _convert(network: Any, latent: Latent, finish: Callable[[Any], Any]) -> Any:
+def _converter() -> AbstractContextManager[Callable[..., Any]]:
+    """Return what gives `convert`, or a function that does the same elsewhere."""
+    if keras.config.backend() == "tensorflow":
+        return nullcontext(convert)
+    return another_process()
+
+
+def convert(network: Any, latent: Latent, finish: Callable[[Any], Any]) -> Any:
     """Return the ONNX model from the codes of z to the finished picture."""
     import onnx
     import tensorflow as tf
