@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from keras_dip.errors import ImageError
 from keras_dip.images.info import Array, Depth, Floats, Range
@@ -152,11 +152,17 @@ def quantise(array: Array, dtype: Depth, data_range: Range | None = None) -> Arr
 def upright(image: Image.Image) -> Image.Image:
     """Turn an image as its EXIF orientation says, once, and forget the orientation."""
     try:
-        image.getexif()
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
     except Exception:
         # A damaged EXIF block says nothing about the pixels, which are still good.
         return image.copy()
-    return ImageOps.exif_transpose(image)
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # the rest of the block is damaged, and is left behind
+        bare, told = image.copy(), Image.Exif()
+        told[ExifTags.Base.Orientation] = orientation
+        bare.info = {**bare.info, "exif": told.tobytes()}
+        return ImageOps.exif_transpose(bare)
 
 
 def split_alpha(image: Image.Image) -> tuple[Array, Array | None]:

@@ -143,6 +143,18 @@ def test_orientation_is_applied_once_and_removed(
     assert dict(kept) == {271: "Maker"}
 
 
+def test_a_block_that_cannot_be_kept_still_says_what_is_up(encode, stored):
+    pixels = np.arange(8 * 16 * 3, dtype="uint8").reshape(8, 16, 3)
+    # Turned by a quarter, and with 1.5 bits, which Pillow cannot write again.
+    entries = [
+        struct.pack("<HHIHH", 274, 3, 1, 6, 0),
+        struct.pack("<HHIf", 258, 11, 1, 1.5),
+    ]
+    block = b"II*\0" + struct.pack("<IH", 8, 2) + b"".join(sorted(entries)) + bytes(4)
+    array, _ = read(stored(encode(pixels, "PNG", exif=block)))
+    np.testing.assert_array_equal(np.uint8(array * 255 + 0.5), np.rot90(pixels, -1))
+
+
 def test_orientation_turns_alpha_and_16_bits(levels, encode, stored):
     exif = Image.Exif()
     exif[274] = 6
