@@ -59,6 +59,15 @@ def paints(declaration: Declaration) -> Option | None:
     return masks[0] if masks else None
 
 
+def needs_options(declaration: Declaration) -> bool:
+    """Tell whether a picture alone is not enough for a task."""
+    try:
+        tasks.get(declaration.name)()
+    except (TypeError, ValueError):
+        return True
+    return False
+
+
 def values_from(declaration: Declaration, answers: Mapping[str, Any]) -> dict[str, Any]:
     """Return a task's options as the command line has them.
 

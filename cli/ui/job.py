@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 Phase = Literal["preparing", "fitting", "finishing", "restored", "done", "failed"]
 
 STOPPED_EARLY = "Stopped before the first step: there is no picture yet."
+PREVIEW_SECONDS = 1.0
 _ONE_FIT = threading.Lock()
 
 
@@ -143,7 +144,9 @@ class Job:
         with prior_for(ready.task, settings, self.messages, display=display) as prior:
             from keras_dip.progress import PreviewCallback
 
-            prior.callbacks.append(PreviewCallback(display.show))
+            prior.callbacks.append(
+                PreviewCallback(display.show, seconds=PREVIEW_SECONDS)
+            )
             try:
                 prior.fit(ready.picture)
             except Exception as raised:

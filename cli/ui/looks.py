@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 SHOWN = 1024
 """Largest side in pixels of a picture that is shown on the way."""
 
+DECADES = 30
+"""Curves that fall by more than this factor are drawn on a logarithmic scale."""
+
 NO_PICTURE = "No picture"
 
 INK, ACCENT, MARK = "#8b8f98", "#2f6fde", "#d9730d"
@@ -90,50 +93,63 @@ def said(words: str, more: str = "", below: str = "") -> str:
     )
 
 
-def curves(state: State) -> str:
-    """Return an SVG of the loss and of the stopping rule's criterion, "" before both.
+def size_in_words(size: int) -> str:
+    """Return a number of bytes as people read it."""
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(size / 1e3, 1):.0f} kB"
 
-    Its words and lines suit light and dark pages.
+
+def curves(state: State) -> str:
+    """Return SVGs of the loss and of the stopping rule's criterion, "" before both.
+
+    Their words and lines suit light and dark pages.
     """
     if len(state.curves) < 2:
         return ""
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
     steps = [step for step, _, _ in state.curves]
     losses = [loss for _, loss, _ in state.curves]
     criteria = [c if c is not None else math.nan for _, _, c in state.curves]
-    panels = [("Loss", losses)]
+    drawn = [_curve("Loss", steps, losses, _chosen(state))]
     if any(math.isfinite(value) for value in criteria):
-        panels.append(("Stopping criterion (lower is better)", criteria))
+        title = "Stopping criterion, lower is better"
+        drawn.append(_curve(title, steps, criteria, _chosen(state)))
+    return f'<div class="kd-curves">{"".join(drawn)}</div>'
+
+
+def _curve(
+    title: str, steps: list[int], values: list[float], chosen: int | None
+) -> str:
+    """Return an SVG of one curve; the step that was kept is marked."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
     with rc_context({"svg.fonttype": "none", "font.family": "sans-serif"}):
-        drawing = Figure(figsize=(7.2, 1.9), layout="constrained")
+        drawing = Figure(figsize=(4.2, 1.9), layout="constrained")
         drawing.patch.set_alpha(0)
-        for axes, (title, values) in zip(
-            drawing.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
-        ):
-            _draw(axes, title, steps, values, _chosen(state))
+        axes = drawing.subplots()
+        axes.plot(steps, values, color=ACCENT, linewidth=1.8)
+        if chosen is not None:
+            axes.axvline(chosen, color=MARK, linewidth=1.2, linestyle="--")
+            title += f" (step {chosen} kept)"
+        _dress(axes, title, [value for value in values if math.isfinite(value)])
         file = io.StringIO()
         drawing.savefig(file, format="svg", metadata={"Date": None})
     svg = file.getvalue()
-    return f'<div class="kd-curves">{svg[svg.index("<svg") :]}</div>'
+    return svg[svg.index("<svg") :]
 
 
-def _draw(
-    axes: Any, title: str, steps: list[int], values: list[float], chosen: int | None
-) -> None:
+def _dress(axes: Any, title: str, values: list[float]) -> None:
     axes.set_facecolor("none")
-    axes.plot(steps, values, color=ACCENT, linewidth=1.8)
-    if all(value > 0 for value in values if math.isfinite(value)):
-        axes.set_yscale("log")
-    if chosen is not None:
-        axes.axvline(chosen, color=MARK, linewidth=1.2, linestyle="--")
-        title += f" - step {chosen} kept"
     axes.set_title(title, fontsize=9, color=INK, loc="left")
-    axes.set_xlim(0, None)
     axes.set_xlabel("steps", fontsize=8, color=INK)
-    axes.tick_params(which="both", colors=INK, labelsize=8, length=2)
+    axes.set_xlim(0, None)
+    if 0 < DECADES * min(values) < max(values):
+        axes.set_yscale("log")
+    else:
+        axes.locator_params(axis="y", nbins=4)
+        axes.ticklabel_format(axis="y", scilimits=(-2, 3))
     axes.minorticks_off()
+    axes.tick_params(colors=INK, labelsize=8, length=2)
+    axes.yaxis.get_offset_text().set(color=INK, fontsize=8)
     for side, spine in axes.spines.items():
         spine.set_visible(side in ("left", "bottom"))
         spine.set_color(INK)
@@ -159,8 +175,6 @@ def _words(state: State) -> tuple[str, str]:
         return "Finishing", f"after {numbers}"
     restoration = state.restoration
     assert restoration is not None
-    summary = (
-        f"{restoration.steps} steps in {clock(restoration.seconds)}, "
-        f"step {restoration.best_step} kept. {restoration.stop_reason}"
-    )
+    taken = f"{restoration.steps} steps in {clock(restoration.seconds)}."
+    summary = f"{taken} {restoration.stop_reason}"
     return ("Restored" if state.phase == "done" else "Writing files"), summary

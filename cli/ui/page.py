@@ -32,7 +32,11 @@ BRUSH = "#ff2d78"
 PICTURES = (
     ".png .jpg .jpeg .webp .avif .bmp .gif .tif .tiff .ppm .pgm .pnm .npy .npz"
 ).split()
-DOWNLOADS = {"picture": "Picture", "onnx": "ONNX file", "report": "Report"}
+DOWNLOADS = {
+    "picture": "Download picture",
+    "onnx": "Download ONNX file",
+    "report": "Download report",
+}
 
 Update = dict[Any, Any]
 
@@ -124,7 +128,7 @@ class Page:
             label="Picture",
             file_types=PICTURES,
             type="filepath",
-            height=120,
+            height=160,
             elem_id="kd-source",
         )
         self.given = gr.HTML(visible=False, elem_id="kd-given")
@@ -153,12 +157,15 @@ class Page:
         )
         self.groups = {}
         for verb, declaration in self.tasks.items():
-            with gr.Group(visible=verb == first) as self.groups[verb]:
-                self.fields[verb] = {
-                    control.name: _field(control)
-                    for control in controls.controls_of(declaration)
-                }
-        with gr.Accordion("More", open=False, elem_id="kd-more"):
+            asked = controls.controls_of(declaration)
+            with gr.Accordion(
+                "Options",
+                open=controls.needs_options(declaration),
+                visible=verb == first and bool(asked),
+                elem_id=f"kd-options-{verb}",
+            ) as self.groups[verb]:
+                self.fields[verb] = {control.name: _field(control) for control in asked}
+        with gr.Accordion("Settings of the fit", open=False, elem_id="kd-settings"):
             self.presets = {
                 verb: gr.Dropdown(
                     choices=list(declaration.presets),
@@ -183,14 +190,12 @@ class Page:
                 value=0,
                 precision=0,
             )
-        with gr.Row():
-            self.start = gr.Button("Restore", variant="primary", elem_id="kd-start")
-            self.stop = gr.Button(
-                "Stop", interactive=False, variant="stop", elem_id="kd-stop"
-            )
 
     def _lay_out_results(self) -> None:
-        """Put what comes of it on the page."""
+        """Put what comes of it on the page, below the buttons."""
+        with gr.Row(elem_classes="kd-buttons"):
+            self.start = gr.Button("Restore", variant="primary", elem_id="kd-start")
+            self.stop = gr.Button("Stop", interactive=False, elem_id="kd-stop")
         self.status = gr.HTML(elem_id="kd-status")
         self.preview = gr.HTML(looks.figure(None, EMPTY), elem_id="kd-preview")
         self.slider = gr.ImageSlider(
@@ -201,7 +206,7 @@ class Page:
             max_height=640,
             elem_id="kd-slider",
         )
-        with gr.Row():
+        with gr.Row(elem_classes="kd-buttons"):
             self.downloads = {
                 name: gr.DownloadButton(
                     words, visible=False, size="sm", elem_id=f"kd-download-{name}"
@@ -285,7 +290,10 @@ class Page:
         return {
             **self._shown(picture, verb),
             self.task: gr.update(info=self.tasks[verb].summary),
-            **{g: gr.update(visible=v == verb) for v, g in self.groups.items()},
+            **{
+                group: gr.update(visible=name == verb and bool(self.fields[name]))
+                for name, group in self.groups.items()
+            },
             **{p: gr.update(visible=v == verb) for v, p in self.presets.items()},
         }
 
@@ -376,8 +384,10 @@ class Page:
         if state.phase == "finishing" or restoration is not None:
             news[self.stop] = gr.update(interactive=False, value="Stop")
         for name in state.files.keys() - last.files.keys():
+            file = state.files[name]
+            label = f"{DOWNLOADS[name]} ({looks.size_in_words(file.stat().st_size)})"
             news[self.downloads[name]] = gr.update(
-                value=str(state.files[name]), visible=True
+                value=str(file), label=label, visible=True
             )
         return {**news, **(self._at_rest(news[self.status]) if state.has_ended else {})}
 
@@ -408,12 +418,14 @@ def _field(control: Control) -> Any:
     """Return the component in which a control is set."""
     about: dict[str, Any] = {"label": control.label, "value": control.value}
     if control.kind == "file":
-        return gr.File(
-            label=f"{control.label}: {control.help}",
+        field = gr.File(
+            label=control.label,
             file_types=list(control.suffixes or PICTURES),
             type="filepath",
-            height=100,
+            height=140,
         )
+        gr.HTML(f'<p class="kd-help">{html.escape(control.help)}</p>')
+        return field
     about["info"] = control.help
     if control.kind == "choice":
         return gr.Dropdown(list(control.choices), filterable=False, **about)
