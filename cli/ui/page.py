@@ -219,13 +219,15 @@ class Page:
         """Say what happens when something is pressed."""
         quick: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
         private: dict[str, Any] = {"api_visibility": "private"}
-        given = [self.given, self.editor, self.source, self.start]
+        given = [self.given, self.editor]
+        # In the queue, but never waiting: only from there a refusal reaches the page.
         gr.on(
             [self.source.upload, self.source.clear],
             self._take,
             [self.source, self.task],
             given,
-            **quick,
+            concurrency_limit=None,
+            show_progress="hidden",
             **private,
         )
         self.task.change(

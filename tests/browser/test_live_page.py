@@ -132,10 +132,13 @@ def download(page, name, folder):
 
 
 def refusal(page):
-    """Return the line in which the page says what is wrong."""
+    """Return the line in which the page says what is wrong, and put it away."""
     toast = page.locator(".toast-body")
     toast.wait_for()
-    return toast.inner_text()
+    line = toast.inner_text()
+    page.locator(".toast-close").click()
+    toast.wait_for(state="detached")
+    return line
 
 
 def test_watch_stop_compare_and_download(page, noisy, tmp_path):
@@ -230,21 +233,18 @@ def test_wrong_input_is_one_line(page, noisy, tmp_path):
     page = page()
     page.locator("#kd-start").click()
     assert "Expected a picture. Received: none" in refusal(page)
-    page.locator(".toast-close").click()
 
     rubbish = tmp_path / "rubbish.png"
     rubbish.write_bytes(b"no picture")
     page.set_input_files("#kd-source input[type=file]", rubbish)
     line = refusal(page)
     assert "rubbish.png" in line and "Traceback" not in line
-    page.locator(".toast-close").click()
     page.locator("#kd-source button[aria-label=Clear]").click()
 
     huge = tmp_path / "huge.png"
     Image.new("L", (200, 101)).save(huge)
     page.set_input_files("#kd-source input[type=file]", huge)
     assert f"at most {MOST_PIXELS} pixels" in refusal(page)
-    page.locator(".toast-close").click()
     page.locator("#kd-source button[aria-label=Clear]").click()
 
     drop(page, noisy)
