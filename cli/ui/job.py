@@ -71,6 +71,14 @@ class State:
         return self.phase in ("done", "failed")
 
 
+def wait_for_end(seconds: float) -> bool:
+    """Wait until no fit is going on; tell whether that came about in time."""
+    if not _ONE_FIT.acquire(timeout=seconds):
+        return False
+    _ONE_FIT.release()
+    return True
+
+
 class Job:
     """A restoration that can be watched and stopped.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import html
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from importlib import resources
@@ -32,6 +33,9 @@ BRUSH = "#ff2d78"
 PICTURES = (
     ".png .jpg .jpeg .webp .avif .bmp .gif .tif .tiff .ppm .pgm .pnm .npy .npz"
 ).split()
+CLEANING, FILES_AGE = 600, 12 * 3600
+"""Seconds between two looks for files that nobody needs any more, and their age."""
+
 DOWNLOADS = {
     "picture": "Download picture",
     "onnx": "Download ONNX file",
@@ -96,7 +100,7 @@ class Page:
     """The page with its components.
 
     Args:
-        folder: Where the files of restorations are kept, each in a folder of its own.
+        folder: Where restorations are made, each in a folder of its own.
         most_pixels: Pixels that a picture may have.
         messages: Where unexpected errors are told.
     """
@@ -109,7 +113,12 @@ class Page:
         self.visits = Visits()
         self.tasks = controls.offered()
         self.fields: dict[str, dict[str, Any]] = {}
-        with gr.Blocks(title=TITLE, analytics_enabled=False) as self.blocks:
+        with gr.Blocks(
+            title=TITLE,
+            analytics_enabled=False,
+            fill_width=True,
+            delete_cache=(CLEANING, FILES_AGE),
+        ) as self.blocks:
             gr.HTML(
                 '<header class="kd-header"><h1>keras-dip</h1><p>Restores one picture '
                 "with a network that has never seen another. Nothing leaves this "
@@ -337,9 +346,16 @@ class Page:
         self, answers: dict[Any, Any], request: gr.Request
     ) -> Iterator[Update]:
         """Restore what was asked for, and show how it comes about."""
-        stop = self.visits.event(request.session_hash)
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            stop = self.visits.event(request.session_hash)
+            yield from self._restored(answers, Path(folder), stop)
+
+    def _restored(
+        self, answers: dict[Any, Any], folder: Path, stop: threading.Event
+    ) -> Iterator[Update]:
+        """Restore into a folder; what can be downloaded is copied from there."""
         try:
-            made = self._wish(answers).request(self.folder)
+            made = self._wish(answers).request(folder)
             before = shown_picture(answers[self.source], self.most_pixels)
         except Exception as error:
             if not is_expected(error):

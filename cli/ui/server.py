@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_dip.cli.messages import Messages
+from keras_dip.cli.ui.job import wait_for_end
 from keras_dip.errors import KerasDipError
 
 HOST = "127.0.0.1"
@@ -21,6 +22,9 @@ NAMES = (HOST, "localhost")
 """What a browser may call it; a page from elsewhere cannot pass itself off as it."""
 
 FIRST_PORT, PORTS = 7860, 100
+PATIENCE = 20.0
+"""Seconds that a fit gets to end: a step, and what finishes the picture."""
+
 MAX_FILE_SIZE = "200mb"
 
 
@@ -42,10 +46,12 @@ def serve(
     with tempfile.TemporaryDirectory(
         prefix="keras-dip-ui-", ignore_cleanup_errors=True
     ) as folder:
-        os.environ.update(_settings(folder))  # read where gradio is imported
+        made, served = Path(folder, "made"), Path(folder, "served")
+        made.mkdir()
+        os.environ.update(_settings(str(served)))  # read where gradio is imported
         from keras_dip.cli.ui.page import Page
 
-        page = Page(Path(folder), most_pixels, messages)
+        page = Page(made, most_pixels, messages)
         with _launched(page, port, open_browser) as url:
             messages.note(f"The live page is at {url} (Ctrl-C ends it)")
             with contextlib.suppress(KeyboardInterrupt):
@@ -113,4 +119,5 @@ def _launched(page: Any, port: int, open_browser: bool) -> Iterator[str]:
         yield url
     finally:
         page.visits.leave_all()
+        wait_for_end(PATIENCE)
         page.blocks.close(verbose=False)

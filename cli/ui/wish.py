@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +48,7 @@ class Wish:
     layers: Sequence[Any] = ()
 
     def request(self, folder: Path) -> Request:
-        """Return what the command line would do, in a new folder inside this one.
+        """Return what the command line would do, in a folder that has nothing else.
 
         Raises:
             KerasDipError: If something is missing, or not what it should be.
@@ -65,8 +64,7 @@ class Wish:
             "seed": _setting(options.seed_option(), "Seed", self.seed),
             "members": None,
         }
-        own = Path(tempfile.mkdtemp(dir=folder))
-        source, values = self._with_painting(self.source, values, own)
+        source, values = self._with_painting(self.source, values, folder)
         given = Path(self.source)
         suffix = given.suffix.lower()
         suffix = suffix if suffix in KEPT_SUFFIXES else ".png"
@@ -75,7 +73,7 @@ class Wish:
             task_options=values,
             settings=settings,
             source=source,
-            output=str(own / f"{given.stem}-restored{suffix}"),
+            output=str(folder / f"{given.stem}-restored{suffix}"),
         )
 
     def _with_painting(
