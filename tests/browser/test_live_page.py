@@ -169,6 +169,11 @@ def test_watch_stop_compare_and_download(page, noisy, tmp_path):
     again = regenerate(download(page, "onnx", tmp_path))
     assert np.abs(np.rint(again * 255) - picture).max() <= 1
 
+    if importlib.util.find_spec("keras_dip.report"):
+        page.locator("#kd-download-report").wait_for()
+        report = download(page, "report", tmp_path)
+        assert "noisy.png" in report.read_text(encoding="utf-8")
+
     sides = page.locator("#kd-slider img")
     sides.last.wait_for()
     assert sides.count() >= 2
