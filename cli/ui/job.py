@@ -11,6 +11,7 @@ import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,6 +33,7 @@ Phase = Literal["preparing", "fitting", "finishing", "restored", "done", "failed
 
 STOPPED_EARLY = "Stopped before the first step: there is no picture yet."
 PREVIEW_SECONDS = 1.0
+HAS_REPORTS = find_spec("keras_dip.report") is not None
 _ONE_FIT = threading.Lock()
 
 
@@ -148,6 +150,8 @@ class Job:
         check_size(ready, self.most_pixels)
         display = _Watch(self)
         settings = arguments_of(self.request)
+        if HAS_REPORTS:
+            settings["snapshots"] = "auto"  # for its film strip
         error = None
         with prior_for(ready.task, settings, self.messages, display=display) as prior:
             from keras_dip.progress import PreviewCallback
@@ -186,13 +190,14 @@ class Job:
             lambda: images.write(restoration.image, output, info=info),
         )
         self._attempt("onnx", onnx, lambda: restoration.export(onnx))
-        if hasattr(restoration, "report"):
+        if HAS_REPORTS:
             title = Path(self.request.source).name
             made = onnx if "onnx" in self.state.files else None
+            any_restoration: Any = restoration
             self._attempt(
                 "report",
                 report,
-                lambda: restoration.report(report, title=title, onnx=made),
+                lambda: any_restoration.report(report, title=title, onnx=made),
             )
 
     def _attempt(self, name: str, path: Path, write: Callable[[], None]) -> None:
