@@ -22,6 +22,7 @@ _VERBS = {
     "networks": "keras_dip.cli.commands.networks",
     "bench": "keras_dip.cli.commands.bench",
     "experiment": "keras_dip.cli.commands.experiment",
+    "ui": "keras_dip.cli.commands.ui",
 }
 
 

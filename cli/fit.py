@@ -13,7 +13,7 @@ import click
 
 from keras_dip import tasks
 from keras_dip.cli.messages import Messages
-from keras_dip.cli.progress import display_for
+from keras_dip.cli.progress import Display, display_for
 from keras_dip.errors import KerasDipError
 
 if TYPE_CHECKING:
@@ -91,9 +91,13 @@ def prior_for(
     messages: Messages,
     *,
     title: str | None = None,
+    display: Display | None = None,
 ) -> Iterator[DeepImagePrior]:
-    """Give the prior of a fit, which shows how far it is; as for `fit`."""
-    display = display_for(messages, title or task.declaration.title)
+    """Give the prior of a fit, which shows how far it is; as for `fit`.
+
+    `display` shows it in place of the terminal.
+    """
+    display = display or display_for(messages, title or task.declaration.title)
     # Standard output may be the picture: whatever prints there now is moved away.
     with display, contextlib.redirect_stdout(sys.stderr):
         with hushed_tensorflow(messages):

@@ -87,6 +87,17 @@ def steps_option() -> click.Option:
     )
 
 
+def seed_option() -> click.Option:
+    """Return --seed, where chance starts."""
+    return click.Option(
+        ["--seed"],
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        help="Where chance starts; another seed gives a slightly other picture.",
+    )
+
+
 def stop_options() -> list[click.Parameter]:
     """Return the options that say how long, how often and where a network is fitted."""
     return [
@@ -112,13 +123,7 @@ def stop_options() -> list[click.Parameter]:
             help="Fit K times with different seeds and average the pictures: better, "
             "and K times as slow. [default: as the preset says]",
         ),
-        click.Option(
-            ["--seed"],
-            type=click.IntRange(min=0),
-            default=0,
-            show_default=True,
-            help="Where chance starts; another seed gives a slightly other picture.",
-        ),
+        seed_option(),
         device_option(),
         *_tile_options(),
         click.Option(

@@ -88,6 +88,8 @@ class PriorModel(steps_of(keras.config.backend()), keras.Model):  # type: ignore
     Attributes:
         planned_steps: how many steps were asked for.
         place: which of how many this is, counted from 1, and of what; for displays.
+        current_picture: gives the picture [H, W, C] in [0, 1] that the fit has come to,
+            finished by the task; for callbacks.
     """
 
     def __init__(
@@ -138,6 +140,7 @@ class PriorModel(steps_of(keras.config.backend()), keras.Model):  # type: ignore
         self.recent = _variable(np.zeros((window, len(self._sampled))), "recent")
         self.planned_steps = 0
         self.place = (1, 1, "member")
+        self.current_picture: Callable[[], np.ndarray] = lambda: self.picture()[0]
         self.jitter_seed = keras.random.SeedGenerator(seed)
         self.built = True
 

@@ -253,6 +253,7 @@ class Member:
             picture = self.model.picture(self.latent.values)
             return to_picture(finish(ops.convert_to_tensor(picture)))
 
+        self.model.current_picture = current_picture
         self.recorder = HistoryRecorder(current_picture, target)
         if saver is None or not self._continue(saver.load()):
             self._take_steps(callbacks, time_limit, saver)

@@ -2,9 +2,11 @@
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, Protocol, TextIO
 
 import keras
+import numpy as np
 
 
 class Display(Protocol):
@@ -61,6 +63,35 @@ class ProgressCallback(keras.callbacks.Callback):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Stop the display."""
         self.display.stop()
+
+
+class PreviewCallback(keras.callbacks.Callback):
+    """Hands the picture that a fit has come to to a function, now and then.
+
+    It is the picture that would be returned if the fit ended there by itself, float32
+    [H, W, C] in [0, 1]; of a picture in tiles, the tile at work. The fit goes on as if
+    nobody had looked.
+    """
+
+    def __init__(
+        self, show: Callable[[int, np.ndarray], None], *, seconds: float = 1.0
+    ) -> None:
+        """Set the function, of step and picture, and how many seconds to leave it."""
+        super().__init__()
+        self.show = show
+        self.seconds = seconds
+        self._next = 0.0
+
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """Show the picture if it is time; counted from the end of the last look."""
+        if time.perf_counter() < self._next:
+            return
+        picture = self.model.current_picture()
+        if np.isfinite(picture).all():  # a fit that fell apart soon goes back
+            self.show(self.model.step, picture)
+        self._next = time.perf_counter() + self.seconds
 
 
 class PlainDisplay:

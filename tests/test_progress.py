@@ -1,15 +1,17 @@
 """Displays hear of every report, and of the calls between when they ask."""
 
 import io
+from typing import ClassVar
 
+import keras
 import numpy as np
 import pytest
 
-from keras_dip import DeepImagePrior, Denoise, fitting
+from keras_dip import DeepImagePrior, Denoise, Inpaint, fitting
 from keras_dip.fitting import PriorModel, forward_macs
 from keras_dip.history import HistoryRecorder
 from keras_dip.models.fused import Adam
-from keras_dip.progress import PlainDisplay, ProgressCallback
+from keras_dip.progress import PlainDisplay, PreviewCallback, ProgressCallback
 
 SIZE = (12, 10)
 
@@ -112,3 +114,50 @@ def test_plain_lines_name_the_member_of_several():
     display.start(3, 2, 4)
     display.update(3, {"loss": 0.5, "seconds": 1.0})
     assert stream.getvalue().startswith("member 2/4  step 3/3 ")
+
+
+def test_a_preview_is_the_picture_that_the_fit_has_come_to(model, scene):
+    class Last(keras.callbacks.Callback):
+        pictures: ClassVar = {}
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.pictures[self.model.step] = self.model.averaged_output[0]
+
+    shown = []
+    preview = PreviewCallback(lambda *news: shown.append(news), seconds=0)
+    model.take_steps(12, [Last(), preview], interval=5)
+    assert [step for step, _ in shown] == sorted({step for step, _ in shown})
+    assert shown[-1][0] == 12
+    for step, picture in shown:
+        np.testing.assert_array_equal(picture, Last.pictures[step])
+
+
+def test_previews_leave_the_fit_its_time(model):
+    shown = []
+    preview = PreviewCallback(lambda *news: shown.append(news), seconds=3600)
+    model.take_steps(12, [preview], interval=5)
+    assert len(shown) == 1
+
+
+def test_what_fell_apart_is_not_shown(model):
+    shown = []
+    model.current_picture = lambda: np.full((*SIZE, 3), np.nan)
+    preview = PreviewCallback(lambda *news: shown.append(news), seconds=0)
+    model.take_steps(3, [preview])
+    assert shown == []
+
+
+def test_a_preview_is_finished_by_the_task(tiny_network, scene):
+    # Known pixels are pasted in, as in the result.
+    picture, known = scene(*SIZE, 3), np.ones(SIZE, bool)
+    known[4:6] = False
+    shown = []
+    preview = PreviewCallback(lambda _, seen: shown.append(seen), seconds=0)
+    DeepImagePrior(
+        Inpaint(known, keep_known=True),
+        preset="paper-random",
+        network=tiny_network(*SIZE),
+        steps=3,
+        callbacks=[preview],
+    ).fit(picture)
+    np.testing.assert_array_equal(shown[-1][known], picture[known])

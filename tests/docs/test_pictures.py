@@ -46,8 +46,9 @@ def test_a_page_that_shows_a_picture_shows_its_commands(make, pages):
 
 def test_all_pictures_are_made_and_none_is_large(make):
     files = {path.name: path.stat().st_size for path in PICTURES.glob("*.webp")}
-    scripts = {f"{path.stem}.webp" for path in PICTURES.glob("*.py")} - {"make.webp"}
-    assert set(files) == set(_made(make)) | scripts
+    others = {path.stem for path in PICTURES.glob("*.py")} - {"make"}
+    shots = {f"{name.replace('_', '-')}.webp" for name in others}
+    assert set(files) == set(_made(make)) | shots
     assert sum(files.values()) < LIMIT
 
 

@@ -10,7 +10,7 @@ import pytest
 import keras_dip
 from keras_dip import tasks
 
-HEAVY = ("tensorflow", "keras", "tf2onnx")
+HEAVY = ("tensorflow", "keras", "tf2onnx", "gradio")
 SHOW_HEAVY = f"import sys; print([m for m in {HEAVY} if m in sys.modules])"
 
 
@@ -58,6 +58,7 @@ def test_a_network_loads_keras(tmp_path):
         ["demo", "--help"],
         ["networks", "--help"],
         ["experiment", "--help"],
+        ["ui", "--help"],
         ["batch", "--help"],
         ["batch", "denoise", "--help"],
     ],

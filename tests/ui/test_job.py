@@ -1,0 +1,147 @@
+"""A fit behind the page: watched, stopped, refused, and the same as any other."""
+
+import dataclasses
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_dip import DeepImagePrior, Denoise, images, tasks
+from keras_dip.cli.messages import Messages
+from keras_dip.cli.ui import job as jobs
+from keras_dip.cli.ui.job import Job
+from keras_dip.cli.ui.wish import Wish, shown_picture
+from keras_dip.errors import KerasDipError
+from keras_dip.onnx_io.regenerate import regenerate
+
+SIZE = (32, 48)
+
+
+@pytest.fixture
+def source(tmp_path, scene):
+    path = tmp_path / "noisy.png"
+    pixels = np.rint(scene(*SIZE, 3, noise=0.1) * 255).astype("uint8")
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture
+def job(source, tmp_path):
+    """Make the job of a wish; `stop` ends it."""
+
+    def make(task="denoise", *, most_pixels=10**6, stop=None, **wish):
+        wish = {"answers": {}, "preset": "fast", "seed": 0, **wish}
+        wish = Wish(tasks.declaration(task), str(source), **wish)
+        return Job(
+            wish.request(tmp_path),
+            most_pixels=most_pixels,
+            stop=stop or threading.Event(),
+            messages=Messages(quiet=True),
+        )
+
+    return make
+
+
+def test_a_fit_that_is_watched_comes_to_the_same_picture(job, source, monkeypatch):
+    monkeypatch.setattr(jobs, "PREVIEW_SECONDS", 0.0)
+    watched = job(steps="50", answers={"sigma": "25.5"})
+    states = list(watched.states())
+    end = states[-1]
+    assert end.phase == "done" and end.notes == ()
+    previews = {id(s.picture) for s in states if s.phase == "fitting"} - {id(None)}
+    assert len(previews) >= 1
+    assert [step for step, _, _ in end.curves] == [25, 50]
+    assert end.total == 50
+
+    alone = DeepImagePrior(Denoise(sigma=0.1), steps=50).fit(Image.open(source))
+    np.testing.assert_array_equal(end.restoration.image, alone.image)
+    assert end.files["picture"].name == "noisy-restored.png"
+    written, _ = images.read(end.files["picture"])
+    assert np.abs(written - alone.image).max() <= 0.5 / 255 + 1e-6
+    again = regenerate(end.files["onnx"])
+    assert np.abs(again - alone.image).max() <= 1 / 255
+
+
+def test_stop_keeps_the_best_picture_so_far(job):
+    stop = threading.Event()
+    states = []
+    for state in job(steps="100000", stop=stop, answers={"sigma": "25.5"}).states():
+        states.append(state)
+        if state.curves:
+            stop.set()
+    end = states[-1]
+    assert end.phase == "done"
+    assert end.restoration.stopped_by == "interrupt"
+    assert 25 <= end.restoration.steps < 100000
+    assert set(end.files) >= {"picture", "onnx"}
+
+
+def test_stop_before_the_first_step_leaves_no_picture(job):
+    stop = threading.Event()
+    stop.set()
+    end = list(job(stop=stop).states())[-1]
+    assert (end.phase, end.error) == ("failed", jobs.STOPPED_EARLY)
+
+
+def test_who_stops_listening_stops_the_fit(job):
+    stop = threading.Event()
+    states = job(stop=stop, most_pixels=1).states()
+    next(states)
+    states.close()
+    assert stop.is_set()
+
+
+def test_an_error_is_one_line(job):
+    end = list(job("super_resolve", answers={"factor": "-3"}).states())[-1]
+    assert end.phase == "failed"
+    assert "factor" in end.error and "\n" not in end.error
+
+
+def test_a_picture_that_is_too_large_is_refused(job):
+    end = list(job(most_pixels=1535).states())[-1]
+    words = "a picture of at most 1535 pixels on this page. Received: 48x32."
+    assert words in end.error
+
+
+def test_a_restored_picture_that_is_too_large_is_refused(job):
+    twice = job("super_resolve", answers={"factor": "2"}, most_pixels=6143)
+    end = list(twice.states())[-1]
+    words = "a restored picture of at most 6143 pixels on this page. Received: 96x64."
+    assert words in end.error
+
+
+def test_what_is_shown_is_refused_when_it_is_too_large(source):
+    assert shown_picture(str(source), 32 * 48).shape == (32, 48, 3)
+    with pytest.raises(KerasDipError, match="at most 1535 pixels"):
+        shown_picture(str(source), 32 * 48 - 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "output"),
+    [
+        ("a.jpg", "a-restored.png"),
+        ("a.TIF", "a-restored.tif"),
+        ("a.npy", "a-restored.npy"),
+    ],
+)
+def test_the_result_has_a_format_that_keeps_it(name, output, tmp_path):
+    wish = Wish(tasks.declaration("denoise"), str(tmp_path / name), {}, "fast")
+    request = wish.request(tmp_path)
+    assert request.output.endswith(output)
+    assert request.settings["steps"] is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"source": None}, "Expected a picture. Received: none"),
+        ({"steps": "0"}, "Steps: 0 is not in the range x>=1"),
+        ({"steps": "many"}, "Steps: 'many' is not a valid"),
+        ({"seed": -1}, "Seed: -1 is not in the range x>=0"),
+    ],
+)
+def test_a_wish_that_makes_no_sense_is_refused(changes, message, tmp_path):
+    wish = Wish(tasks.declaration("denoise"), "in.png", {}, "fast")
+    with pytest.raises(KerasDipError, match=message):
+        dataclasses.replace(wish, **changes).request(tmp_path)
