@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_dip.cli.ui.job import HAS_REPORTS
 from keras_dip.onnx_io.regenerate import regenerate
 
 pytestmark = [
@@ -169,7 +170,7 @@ def test_watch_stop_compare_and_download(page, noisy, tmp_path):
     again = regenerate(download(page, "onnx", tmp_path))
     assert np.abs(np.rint(again * 255) - picture).max() <= 1
 
-    if importlib.util.find_spec("keras_dip.report"):
+    if HAS_REPORTS:
         page.locator("#kd-download-report").wait_for()
         report = download(page, "report", tmp_path)
         assert "noisy.png" in report.read_text(encoding="utf-8")
