@@ -11,7 +11,6 @@ import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -33,7 +32,7 @@ Phase = Literal["preparing", "fitting", "finishing", "restored", "done", "failed
 
 STOPPED_EARLY = "Stopped before the first step: there is no picture yet."
 PREVIEW_SECONDS = 1.0
-HAS_REPORTS = find_spec("keras_dip.report") is not None
+HAS_REPORTS = any(field.name == "report" for field in dataclasses.fields(Request))
 _ONE_FIT = threading.Lock()
 
 

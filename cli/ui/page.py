@@ -236,6 +236,7 @@ class Page:
             [self.source, self.task],
             given,
             concurrency_limit=None,
+            trigger_mode="always_last",  # a drop that soon follows another counts
             show_progress="hidden",
             **private,
         )

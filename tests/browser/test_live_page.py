@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_dip.cli.ui.job import HAS_REPORTS
 from keras_dip.onnx_io.regenerate import regenerate
 
 pytestmark = [
@@ -56,7 +57,10 @@ class Server:
     def end(self):
         """End it as Ctrl-C does; return its exit code and what else it said."""
         self.process.send_signal(signal.SIGTERM)
-        _, errors = self.process.communicate(timeout=60)
+        try:
+            _, errors = self.process.communicate(timeout=60)
+        finally:
+            self.process.kill()
         return self.process.returncode, errors
 
 
@@ -169,7 +173,7 @@ def test_watch_stop_compare_and_download(page, noisy, tmp_path):
     again = regenerate(download(page, "onnx", tmp_path))
     assert np.abs(np.rint(again * 255) - picture).max() <= 1
 
-    if importlib.util.find_spec("keras_dip.report"):
+    if HAS_REPORTS:
         page.locator("#kd-download-report").wait_for()
         report = download(page, "report", tmp_path)
         assert "noisy.png" in report.read_text(encoding="utf-8")
@@ -298,13 +302,15 @@ def test_the_end_of_the_server_ends_a_fit_and_leaves_nothing(visit, noisy, tmp_p
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     ending = Server(tmp_path, TMPDIR=str(temporary))
-    page = visit(ending.address).page
-    drop(page, noisy)
-    choose(page, "reconstruct")
-    steps(page, 1_000_000)
-    page.locator("#kd-start").click()
-    page.locator("#kd-preview img").wait_for()
-    assert list(temporary.glob("keras-dip-ui-*"))
-    code, errors = ending.end()
+    try:
+        page = visit(ending.address).page
+        drop(page, noisy)
+        choose(page, "reconstruct")
+        steps(page, 1_000_000)
+        page.locator("#kd-start").click()
+        page.locator("#kd-preview img").wait_for()
+        assert list(temporary.glob("keras-dip-ui-*"))
+    finally:
+        code, errors = ending.end()
     assert (code, "Traceback" in errors) == (0, False), errors
     assert list(temporary.glob("keras-dip-ui-*")) == []
