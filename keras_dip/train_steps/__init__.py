@@ -7,7 +7,13 @@ step computes is there, and only how it is run is here.
 from importlib import import_module
 from typing import Any
 
+import keras
+
+from keras_dip.models.fused import all_layers
+from keras_dip.models.hardware import gpus
+
 BACKENDS = ("tensorflow", "jax")
+AUTO = "auto"
 
 
 def steps_of(backend: str) -> Any:
@@ -21,3 +27,22 @@ def steps_of(backend: str) -> Any:
             f"Expected KERAS_BACKEND of {', '.join(BACKENDS)}. Received: {backend!r}"
         )
     return import_module(f"keras_dip.train_steps.{backend}").Steps
+
+
+def is_compiled(asked: bool | str, device: str | None, network: keras.Model) -> bool:
+    """Return whether XLA compiles the step of a fit.
+
+    "auto" is yes on a GPU, where one kernel then does what many did. On a CPU
+    TensorFlow has oneDNN's convolutions, and XLA has slower ones. JAX has XLA alone.
+
+    Args:
+        asked: True, False or "auto".
+        device: "cpu" or "gpu"; None where the backend decides.
+        network: what is fitted; a layer of a user's may forbid XLA.
+    """
+    if keras.config.backend() == "jax":
+        return True
+    if asked != AUTO:
+        return bool(asked)
+    is_able = all(getattr(x, "supports_jit", True) for x in all_layers(network))
+    return is_able and device != "cpu" and bool(gpus())

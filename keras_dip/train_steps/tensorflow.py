@@ -7,6 +7,20 @@ import numpy as np
 import tensorflow as tf
 
 
+def gpu_name() -> str:
+    """Return what the maker calls the GPU that is computed on."""
+    gpu = tf.config.list_physical_devices("GPU")[0]
+    details = tf.config.experimental.get_device_details(gpu)
+    return str(details.get("device_name", "GPU"))
+
+
+def peak_bytes() -> int | None:
+    """Return the most memory of the GPU that the process has used; None without one."""
+    if not tf.config.list_physical_devices("GPU"):
+        return None
+    return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
+
+
 class Steps:
     """What `PriorModel` does with TensorFlow."""
 
