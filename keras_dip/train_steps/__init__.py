@@ -4,6 +4,8 @@
 step computes is there, and only how it is run is here.
 """
 
+import os
+import warnings
 from importlib import import_module
 from typing import Any
 
@@ -14,6 +16,9 @@ from keras_dip.models.hardware import gpus
 
 BACKENDS = ("tensorflow", "jax")
 AUTO = "auto"
+
+CACHE = "KERAS_DIP_COMPILE_CACHE"
+"""The environment variable with the folder in which XLA keeps what it compiled."""
 
 
 def steps_of(backend: str) -> Any:
@@ -26,7 +31,32 @@ def steps_of(backend: str) -> Any:
         raise ImportError(
             f"Expected KERAS_BACKEND of {', '.join(BACKENDS)}. Received: {backend!r}"
         )
-    return import_module(f"keras_dip.train_steps.{backend}").Steps
+    module = import_module(f"keras_dip.train_steps.{backend}")
+    folder = _cache_folder()
+    if folder is not None:
+        module.keep_compiled(folder)
+    return module.Steps
+
+
+def _cache_folder() -> str | None:
+    """Return the folder for compiled steps, which then exists; None for none."""
+    asked = os.environ.get(CACHE)
+    if not asked:
+        return None
+    folder = os.path.abspath(asked)
+    try:
+        os.makedirs(folder, exist_ok=True)
+        is_usable = os.access(folder, os.W_OK | os.X_OK)
+    except OSError:
+        is_usable = False
+    if is_usable:
+        return folder
+    warnings.warn(
+        f"Expected {CACHE} as a folder that can be written. Received: {asked!r}. "
+        "Compiled steps are not kept.",
+        stacklevel=2,
+    )
+    return None
 
 
 def is_compiled(asked: bool | str, device: str | None, network: keras.Model) -> bool:

@@ -11,6 +11,11 @@ import keras
 import numpy as np
 
 
+def keep_compiled(folder: str) -> None:
+    """Let XLA take compiled steps from a folder, and leave new ones there."""
+    jax.config.update("jax_compilation_cache_dir", folder)
+
+
 def gpu_name() -> str:
     """Return what the maker calls the GPU that is computed on."""
     return str(jax.devices()[0].device_kind)

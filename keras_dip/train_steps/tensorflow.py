@@ -1,10 +1,23 @@
 """The train step as a `tf.function`, in which a while loop takes many steps."""
 
+import os
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+CACHE_FLAG = "--tf_xla_persistent_cache_directory"
+
+
+def keep_compiled(folder: str) -> None:
+    """Let XLA take compiled steps from a folder, and leave new ones there.
+
+    TensorFlow looks at the flag when it compiles for the first time.
+    """
+    before = os.environ.get("TF_XLA_FLAGS", "")
+    if CACHE_FLAG not in before:
+        os.environ["TF_XLA_FLAGS"] = f'{before} {CACHE_FLAG}="{folder}"'.strip()
 
 
 def gpu_name() -> str:
