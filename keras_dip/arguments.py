@@ -149,6 +149,19 @@ def dtype_policy(policy: Any) -> str | None:
     return name
 
 
+def jit_compile(value: Any) -> bool | str:
+    """Return True, False or "auto".
+
+    Raises:
+        ValueError: if it is none of them.
+    """
+    if value != AUTO and not isinstance(value, bool):
+        raise ValueError(
+            f"Expected jit_compile of True, False or 'auto'. Received: {value!r}"
+        )
+    return value
+
+
 def in_python(function: Callable[..., Any], given: dict[str, Any]) -> dict[str, str]:
     """Return arguments that differ from a function's defaults, as Python writes them.
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -32,6 +32,7 @@ from keras_dip.settings import DEFAULT, resolve
 from keras_dip.tasks.denoise import Denoise
 
 REPORT = 2  # steps; the first ones are the warm-up
+SIZE, STEPS = 256, 8  # unless others are asked for
 NOISE = 25 / 255
 COMMAND = "import sys; from keras_dip.cli import main; sys.exit(main())"
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
@@ -73,10 +74,13 @@ class Timer(keras.callbacks.Callback):
         self._warm = True
 
 
-def step_seconds(model: PriorModel, steps: int) -> float:
-    """Return the median seconds of a step, over the calls of so many steps."""
+def step_seconds(model: PriorModel, steps: int, interval: int = REPORT) -> float:
+    """Return the median seconds of a step, over the calls of so many steps.
+
+    They are taken in calls of at most `interval`; as many before them are the warm-up.
+    """
     timer = Timer()
-    model.take_steps(REPORT + steps, [timer], REPORT)
+    model.take_steps(interval + steps, [timer], interval)
     return statistics.median(timer.seconds)
 
 
@@ -95,13 +99,18 @@ def noisy_picture(size: int) -> np.ndarray:
     return np.rint(np.clip(clean + noise, 0, 1) * 255).astype("uint8")
 
 
-def model_for(preset: str, size: int, device: str | None = None) -> PriorModel:
-    """Return the train step of a denoising preset, ready for the first step."""
+def model_for(
+    preset: str, size: int, device: str | None = None, policy: str | None = None
+) -> PriorModel:
+    """Return the train step of a denoising preset, ready for the first step.
+
+    `policy` takes the place of the dtype policy that the preset has.
+    """
     task = Denoise(NOISE)
     problem = task.prepare(noisy_picture(size) / np.float32(255))
     settings = resolve(task, preset)
-    policy = policy_for(settings.dtype_policy, device)
-    plan = Plan(task, replace(settings, dtype_policy=policy))
+    policy = policy or policy_for(settings.dtype_policy, device)
+    plan = Plan(task, replace(settings, dtype_policy=policy), device=device)
     return Member(plan, problem, seeds_of(0, 0)).model
 
 
@@ -196,21 +205,21 @@ def regenerate_seconds(size: int) -> float:
 
 
 def measure(
-    sizes: list[int],
+    sizes: Sequence[int] = (),
     *,
-    count: int,
+    count: int = STEPS,
     device: str | None = None,
     tell: Callable[[str], None],
 ) -> dict[str, Any]:
     """Measure everything; return plain data.
 
     Args:
-        sizes: Sides of the pictures, in pixels.
+        sizes: Sides of the pictures, in pixels; of none, 256.
         count: How many steps are measured for each figure.
         device: "cpu" or "gpu"; None leaves it to TensorFlow.
         tell: Called with what is measured next.
     """
-    steps = []
+    steps, sizes = [], sizes or (SIZE,)
     with device_scope(device):
         for size in sizes:
             steps.append(_steps(size, count, device, tell))
@@ -219,7 +228,7 @@ def measure(
         tell("commands")
         regenerated = regenerate_seconds(sizes[0])
     return {
-        "machine": _machine(device),
+        "machine": machine(device),
         "steps": steps,
         "quality": reached,
         "help_seconds": command_seconds("--help"),
@@ -248,13 +257,15 @@ def _steps(
     }
 
 
-def _machine(device: str | None) -> dict[str, Any]:
+def machine(device: str | None) -> dict[str, Any]:
+    """Return what was measured on, as plain data."""
     return {
         "system": platform.platform(),
         "cpus": os.cpu_count(),
         "device": device or ("gpu" if gpus() else "cpu"),
         "python": platform.python_version(),
         "keras": keras.__version__,
+        "backend": keras.config.backend(),
         keras.config.backend(): metadata.version(keras.config.backend()),
         "keras_dip": keras_dip.__version__,
     }

@@ -38,7 +38,10 @@ class HistoryRecorder(keras.callbacks.Callback):
 
     @property
     def seconds(self) -> float:
-        """The seconds that the fit has taken so far; set by who continues a fit."""
+        """The seconds of the fit so far, without what comparing with a reference took.
+
+        Set by who continues a fit.
+        """
         return self.seconds_before + time.perf_counter() - self._start
 
     @seconds.setter
@@ -51,9 +54,11 @@ class HistoryRecorder(keras.callbacks.Callback):
         logs["step"] = self.model.step
         logs["seconds"] = self.seconds
         if self._reference is not None:
+            began = time.perf_counter()
             picture = self._current_picture()
             logs["psnr"] = psnr(picture, self._reference)
             logs["ssim"] = ssim(picture, self._reference)
+            self._start += time.perf_counter() - began  # no part of the fit
         for name in ("step", "loss", "seconds", "criterion", "psnr", "ssim"):
             if name in logs:
                 self.curves.setdefault(name, []).append(logs[name])

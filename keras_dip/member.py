@@ -35,6 +35,7 @@ from keras_dip.settings import Settings
 from keras_dip.snapshots import Snapshots
 from keras_dip.stopping import TimeLimit, rule_for
 from keras_dip.traces import Traces, graph_key
+from keras_dip.train_steps import AUTO, is_compiled
 from keras_dip.warm_start import Weights, begin_with
 
 Builder = Callable[..., keras.Model]
@@ -47,7 +48,8 @@ class Plan:
 
     `network` is a model of the user's, a function that builds one (`Builder`), or None
     for the settings'; `latent` a picture [1, h, w, c] that the user wants as z, or
-    None; `regularizers` are explicit priors beside the settings'; `optimizer` is one of
+    None; `jit_compile` is True, False or "auto" (`train_steps.is_compiled`);
+    `regularizers` are explicit priors beside the settings'; `optimizer` is one of
     Keras in place of Adam; `start` the weights that the networks begin with, or None;
     `traces` the train steps that are compiled already.
     """
@@ -56,7 +58,7 @@ class Plan:
     settings: Settings
     network: keras.Model | Builder | None = None
     latent: np.ndarray | None = None
-    jit_compile: bool = False
+    jit_compile: bool | str = AUTO
     snapshots: int = 0
     regularizers: tuple[Regularizer, ...] = ()
     optimizer: keras.optimizers.Optimizer | None = None
@@ -190,6 +192,11 @@ class Member:
         return graph_key(plan.task, plan.settings, seen, z, *more, plan.device)
 
     @property
+    def is_compiled(self) -> bool:
+        """Whether XLA compiles the train step."""
+        return is_compiled(self.plan.jit_compile, self.plan.device, self.network)
+
+    @property
     def _window(self) -> int:
         return self.rule.window(self.plan.settings.steps) if self.rule else 0
 
@@ -221,9 +228,7 @@ class Member:
         if policy.compute_dtype == "float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         optimizer.build(self.network.trainable_variables)
-        model.compile(
-            optimizer=optimizer, jit_compile=plan.jit_compile or model.jit_compile
-        )
+        model.compile(optimizer=optimizer, jit_compile=self.is_compiled)
         return model
 
     def fit(

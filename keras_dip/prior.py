@@ -51,6 +51,7 @@ from keras_dip.snapshots import of_all
 from keras_dip.stopping import NAMES, TimeLimit
 from keras_dip.tiles import OVERLAP, Tiling, Window
 from keras_dip.traces import traces_in_force
+from keras_dip.train_steps import AUTO
 from keras_dip.uncertainty import calibrated_deviation
 from keras_dip.warm_start import Weights, weights_of
 
@@ -139,7 +140,8 @@ class DeepImagePrior:
             in place of the preset's; () for none:
             `keras_dip.regularizers.TotalVariation(weight)`, `Tikhonov(weight)` or any
             function of keras.ops from a picture [1, H, W, C] to a scalar.
-        jit_compile: whether to compile the train step with XLA.
+        jit_compile: whether XLA compiles the train step: True, False, or "auto" for
+            where the fit runs on a GPU. With JAX it always does.
         tile: largest side in pixels of the restored picture that is fitted at once,
             128 or more; larger pictures are cut into overlapping tiles. 0 for none;
             None for tiles only where the memory does not suffice.
@@ -172,7 +174,7 @@ class DeepImagePrior:
         optimize: str | None = None,
         optimizer: keras.optimizers.Optimizer | str | None = None,
         regularizer: Any = None,
-        jit_compile: bool = False,
+        jit_compile: bool | str = AUTO,
         tile: int | None = None,
         tile_overlap: int = OVERLAP,
         max_memory: int | None = None,
@@ -227,7 +229,7 @@ class DeepImagePrior:
         self.regularizers = arguments.regularizers(
             () if regularizer is None else regularizer
         )
-        self.jit_compile = jit_compile
+        self.jit_compile = arguments.jit_compile(jit_compile)
         self.tile, self.tile_overlap = arguments.tiles(tile, tile_overlap)
         self.max_memory = max_memory
         if max_memory is not None:
@@ -664,7 +666,7 @@ class DeepImagePrior:
             "tiles": None,
             "optimizer": "adam" if self.optimizer is None else self.optimizer.name,
             "regularizers": [repr(r) for r in member.plan.priors],
-            "jit_compile": self.jit_compile,
+            "jit_compile": member.is_compiled,
             "device": self.device,
             "versions": {
                 "keras_dip": keras_dip.__version__,

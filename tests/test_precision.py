@@ -26,7 +26,7 @@ def machine(monkeypatch, tmp_path):
         monkeypatch.setattr(hardware, "CPU_INFO", file)
         hardware.cpu_flags.cache_clear()
         monkeypatch.setattr(precision, "gpu_has_bfloat16", lambda: gpu_is_fast)
-        monkeypatch.setattr(keras.distribution, "list_devices", lambda kind: list(gpus))
+        monkeypatch.setattr(keras.distribution, "list_devices", lambda: list(gpus))
 
     yield become
     hardware.cpu_flags.cache_clear()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 from keras_dip.cli import options
+from keras_dip.cli.gpu_table import gpu_lines
 from keras_dip.cli.messages import Messages
 
 
@@ -22,17 +24,26 @@ from keras_dip.cli.messages import Messages
     "sizes",
     type=click.IntRange(min=32),
     multiple=True,
-    default=[256],
-    show_default=True,
     metavar="N",
-    help="Side of the picture in pixels; may be given several times.",
+    help="Side of the picture in pixels; may be given several times. [default: 256; "
+    "with --gpu 256, 512, 1024 and 2048]",
 )
 @click.option(
     "--steps",
     type=click.IntRange(min=1),
-    default=8,
-    show_default=True,
-    help="How many steps are measured for each figure.",
+    help="How many steps are measured for each figure. [default: 8; with --gpu 100]",
+)
+@click.option(
+    "--gpu",
+    is_flag=True,
+    help="Measure the GPU instead: steps by size and precision, TFLOP/s, memory, the "
+    "time to PSNR marks, pictures per minute. With --device cpu the same of the CPU.",
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="M",
+    help="With --gpu: begin nothing that would take longer. [default: 7]",
 )
 @click.option(
     "--json",
@@ -45,7 +56,9 @@ from keras_dip.cli.messages import Messages
 def command(
     messages: Messages,
     sizes: tuple[int, ...],
-    steps: int,
+    steps: int | None,
+    gpu: bool,
+    minutes: float | None,
     output: str | None,
     device: str | None,
     force: bool,
@@ -58,6 +71,8 @@ def command(
     machine and this hour; compare the ratios. Takes two or three minutes on a small
     machine, and about four times as long with --size 512.
     """
+    if minutes is not None and not gpu:
+        raise click.UsageError("Expected --gpu beside --minutes. Received: none.")
     from keras_dip import images
     from keras_dip.cli.fit import hushed_tensorflow
 
@@ -68,22 +83,35 @@ def command(
     def tell(what: str) -> None:
         messages.note(f"bench: measuring {what}")
 
+    given = {"count": steps, "minutes": minutes}
+    asked = {name: value for name, value in given.items() if value is not None}
     check_output()
-    messages.note("bench: starting TensorFlow")
+    messages.note("bench: starting Keras")
     with contextlib.redirect_stdout(sys.stderr):
         with hushed_tensorflow(messages):
-            from keras_dip.benchmark import measure
+            measure = _measure_of(gpu)
         try:
-            measured = measure(list(sizes), count=steps, device=device, tell=tell)
+            measured = measure(list(sizes), device=device, tell=tell, **asked)
         except ValueError as error:
             raise click.UsageError(str(error)) from error
-    for line in lines(measured):
+    for line in gpu_lines(measured) if gpu else lines(measured):
         click.echo(line)
     if output:
         check_output()
         data = json.dumps(measured, indent=2).encode()
         images.atomic_write(output, lambda file: file.write(data))
         messages.note(f"wrote {output}")
+
+
+def _measure_of(gpu: bool) -> Callable[..., dict[str, Any]]:
+    """Return what measures; Keras is imported here."""
+    if gpu:
+        from keras_dip.gpu_benchmark import measure as measure_gpu
+
+        return measure_gpu
+    from keras_dip.benchmark import measure
+
+    return measure
 
 
 def lines(measured: dict[str, Any]) -> list[str]:

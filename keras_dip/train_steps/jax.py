@@ -11,6 +11,25 @@ import keras
 import numpy as np
 
 
+def keep_compiled(folder: str) -> None:
+    """Let XLA take compiled steps from a folder, and leave new ones there."""
+    jax.config.update("jax_compilation_cache_dir", folder)
+
+
+def gpu_name() -> str:
+    """Return what the maker calls the GPU that is computed on."""
+    return str(jax.devices()[0].device_kind)
+
+
+def peak_bytes() -> int | None:
+    """Return the most memory of the device that the process has used; None if untold.
+
+    JAX cannot forget a peak: it is that of everything so far.
+    """
+    told = jax.devices()[0].memory_stats() or {}
+    return told.get("peak_bytes_in_use")
+
+
 class Steps:
     """What `PriorModel` does with JAX."""
 

@@ -1,10 +1,37 @@
 """The train step as a `tf.function`, in which a while loop takes many steps."""
 
+import os
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+CACHE_FLAG = "--tf_xla_persistent_cache_directory"
+
+
+def keep_compiled(folder: str) -> None:
+    """Let XLA take compiled steps from a folder, and leave new ones there.
+
+    TensorFlow looks at the flag when it compiles for the first time.
+    """
+    before = os.environ.get("TF_XLA_FLAGS", "")
+    if CACHE_FLAG not in before:
+        os.environ["TF_XLA_FLAGS"] = f'{before} {CACHE_FLAG}="{folder}"'.strip()
+
+
+def gpu_name() -> str:
+    """Return what the maker calls the GPU that is computed on."""
+    gpu = tf.config.list_physical_devices("GPU")[0]
+    details = tf.config.experimental.get_device_details(gpu)
+    return str(details.get("device_name", "GPU"))
+
+
+def peak_bytes() -> int | None:
+    """Return the most memory of the GPU that the process has used; None without one."""
+    if not tf.config.list_physical_devices("GPU"):
+        return None
+    return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
 
 
 class Steps:
