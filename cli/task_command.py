@@ -83,10 +83,11 @@ def restore_and_tell(request: Request, messages: Messages) -> int:
     """
     if not request.as_json:
         return restore(request, messages)
-    from keras_dip.batch.manifest import DONE, FAILED, Entry
+    from keras_dip.batch.manifest import DONE, FAILED, Entry, sha256_of
     from keras_dip.cli.batch_job import reason
 
-    entry = Entry(request.source, request.output, DONE)
+    digest = sha256_of(request.source)
+    entry = Entry(request.source, request.output, DONE, sha256=digest)
 
     def told(restoration: Restoration, psnr: float | None) -> None:
         nonlocal entry

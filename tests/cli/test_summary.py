@@ -100,6 +100,7 @@ def test_a_line_of_json_for_scripts(cli, prior, picture):
     assert ran.code == 0
     (line,) = ran.out.splitlines()
     entry = json.loads(line)
+    assert len(entry["sha256"]) == 64
     assert entry["input"] == "in.png" and entry["output"] == "out.png"
     assert (entry["result"], entry["steps"], entry["error"]) == ("done", 70, None)
     assert entry["psnr"] is None  # of equal pictures it has no end
