@@ -48,10 +48,9 @@ def test_a_step_is_that_of_tensorflow(run_jax, tmp_path, monkeypatch):
     names = {}
     monkeypatch.setattr(keras.random, "normal", keras.random.normal)  # put back
     exec(ONE_STEP, names)
-    save = "np.savez(sys.argv[1], *weights_after(int(sys.argv[2])))"
+    run_jax(f"{ONE_STEP}for n in (1, {STEPS}): np.savez(f'{{n}}', *weights_after(n))")
     for steps in (1, STEPS):
         expected = names["weights_after"](steps)
-        run_jax(ONE_STEP + save, f"{steps}.npz", str(steps))
         found = list(np.load(tmp_path / f"{steps}.npz").values())
         assert len(found) == len(expected) > 20
         for one, other in zip(found, expected, strict=True):
@@ -92,8 +91,6 @@ def fit(**more):
 
 told = {}
 whole = fit()
-again = fit()
-told["same"] = bool((whole.image == again.image).all())
 from keras_dip.checkpoint import Checkpoint
 try:
     fit(checkpoint=Checkpoint("kept", interval=0), callbacks=[Cut()])
@@ -107,9 +104,10 @@ told["criterion"] = len(whole.history["criterion"])
 whole.report("report.html")
 told["report"] = open("report.html").read(15)
 mask = rng.random((24, 32)) > 0.3
-holes = DeepImagePrior(Inpaint(mask), steps=25, **small).fit(noisy)
+quick = dict(network="pixels", tile=0)  # compiled at once
+holes = DeepImagePrior(Inpaint(mask), steps=50, **quick).fit(noisy)
 told["known"] = float(np.abs(holes.image - noisy)[mask].mean())
-large = DeepImagePrior(SuperResolve(2), steps=25, members=2, **small).fit(noisy)
+large = DeepImagePrior(SuperResolve(2), steps=25, members=2, **quick).fit(noisy)
 told["large"] = list(large.image.shape), list(large.uncertainty.shape)
 told["backend"] = whole.settings["versions"].get("jax")
 try:
@@ -123,7 +121,7 @@ print(json.dumps(told))
 
 def test_fits_without_tensorflow(run_jax):
     told = json.loads(run_jax(FITS).splitlines()[-1])
-    assert told["same"] and told["continued"]
+    assert told["continued"]
     assert max(told["psnr"]) > told["before"] + 3  # 5.7 dB measured
     assert told["criterion"] == 4 and told["report"] == "<!DOCTYPE html>"
     assert told["known"] < 0.12
