@@ -1,7 +1,7 @@
 """The train step as a function without state, compiled once by JAX.
 
 All variables of the model and of its optimizer go in and come out; their buffers are
-donated. Many steps are one `jax.lax` loop.
+donated. On a GPU many steps are one `jax.lax` loop.
 """
 
 from typing import Any
@@ -36,14 +36,30 @@ class Steps:
     jit_compile = True
     """Whether the step has to be compiled by XLA."""
 
+    @property
+    def loops(self: Any) -> bool:
+        """Whether a call can take several steps.
+
+        On a CPU, XLA convolves with one thread inside loops and branches, at a tenth of
+        the speed (jax-ml/jax#12868).
+        """
+        return bool(self.is_on_gpu)
+
     def train_step(self: Any, state: Any, data: Any) -> tuple[Any, Any]:
         """Take as many steps as `data` says, an integer of shape [1]."""
         count, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         count = jax.numpy.reshape(count, ()).astype("int32")
         *values, metrics = state
-        values = jax.lax.fori_loop(
-            0, count, lambda _, before: _one_step(self, *before), tuple(values)
-        )
+        if self.loops:
+            values = jax.lax.fori_loop(
+                0, count, lambda _, before: _one_step(self, *before), tuple(values)
+            )
+        else:
+            values = jax.tree.map(
+                lambda after, before: jax.numpy.where(count > 0, after, before),
+                _one_step(self, *values),
+                tuple(values),
+            )
         others = zip(self.non_trainable_variables, values[1], strict=True)
         loss = next(value for variable, value in others if variable is self.last_loss)
         return {"loss": loss}, (*values, metrics)
