@@ -9,7 +9,7 @@ from keras_dip import DeepImagePrior, Denoise, fitting
 from keras_dip.fitting import PriorModel, forward_macs
 from keras_dip.history import HistoryRecorder
 from keras_dip.models.fused import Adam
-from keras_dip.progress import PlainDisplay, ProgressCallback
+from keras_dip.progress import Furthest, PlainDisplay, ProgressCallback
 
 SIZE = (12, 10)
 
@@ -112,3 +112,18 @@ def test_plain_lines_name_the_member_of_several():
     display.start(3, 2, 4)
     display.update(3, {"loss": 0.5, "seconds": 1.0})
     assert stream.getvalue().startswith("member 2/4  step 3/3 ")
+
+
+def test_several_that_go_on_together_are_shown_as_the_furthest():
+    notes = Notes()
+    display = Furthest(notes, 2)
+    display.start(100, 1, 1, "member")
+    display.start(100, 1, 1, "member")
+    for step in (25, 25, 50):
+        display.update(step, {})
+    display.stop()
+    display.update(25, {})  # it went back
+    display.update(75, {})
+    assert notes.told == [("start", 100, 1, 1), (25, {}), (25, {}), (50, {}), (75, {})]
+    display.stop()
+    assert notes.told[-1] == ("stop",)

@@ -3,12 +3,13 @@
 import json
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from keras_dip import DeepImagePrior, member
+from keras_dip import DeepImagePrior, images, member
 from keras_dip.batch.local import Ended
 from keras_dip.cli import main
 from keras_dip.recovery import Recovery
@@ -105,7 +106,8 @@ def test_one_that_falls_apart_goes_back_alone(fit, monkeypatch):
 
     def spoilt(self):
         # The second report of the second member.
-        if self.model.step == 50 and self is Recovery.seen[1] and not Recovery.spoilt:
+        is_second = Recovery.seen.index(self) == 1
+        if is_second and self.model.step == 50 and not Recovery.spoilt:
             Recovery.spoilt = True
             self.model.last_loss.assign(np.nan)
         return settle(self)
@@ -190,24 +192,24 @@ def test_pictures_together_have_the_entries_of_pictures_alone(
         height, width = (20, 16) if name in "ef" else (16, 20)
         noisy = scene(height, width, 3, noise=0.05 + 0.02 * i, seed=i)
         Image.fromarray((noisy * 255).astype("uint8")).save(f"in/{name}.png")
-    whole = open("in/b.png", "rb").read()
-    open("in/b.png", "wb").write(whole[: len(whole) // 2])
+    cut = Path("in/b.png")
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
     results, pixels, sizes = [], [], []
     for count in ("1", "3"):
         Here.sizes = []
         out = f"out{count}"
         code = main(
-            ["batch", "denoise", "in", "-o", out, "--network", "pixels"]
-            + ["--steps", "120", "--reference", "in", "--fit-together", count]
+            f"batch denoise in -o {out} --network pixels --steps 120 --reference in "
+            f"--fit-together {count}".split()
         )
         assert code == 1
-        lines = open(f"{out}/manifest.jsonl").read().splitlines()
+        lines = Path(out, "manifest.jsonl").read_text().splitlines()
         entries = {e["output"]: e for e in map(json.loads, lines)}
         assert all(e.pop("seconds") is not None for e in entries.values())
         results.append(entries)
         sizes.append(sorted(Here.sizes))
         done = [n for n, e in entries.items() if e["result"] == "done"]
-        pixels.append([np.asarray(Image.open(f"{out}/{n}"), int) for n in sorted(done)])
+        pixels.append([images.read(f"{out}/{name}")[0] for name in sorted(done)])
     alone, together = results
     assert alone.keys() == together.keys()
     for name, entry in alone.items():
@@ -217,7 +219,7 @@ def test_pictures_together_have_the_entries_of_pictures_alone(
     assert [n for n, e in alone.items() if e["result"] == "failed"] == ["b.png"]
     assert "truncated" in together["b.png"]["error"]
     for one, other in zip(*pixels, strict=True):
-        assert np.abs(one - other).max() <= 1
+        assert np.abs(one - other).max() < 1.5 / 255
     assert sizes == [[1] * 6, [1, 2, 3]]
     assert "Traceback" not in capsys.readouterr().err
 
@@ -242,7 +244,6 @@ def test_pictures_that_need_too_much_memory_together_are_done_alone(
     for name in "ab":
         Image.fromarray((scene(16, 20, 3) * 255).astype("uint8")).save(f"in/{name}.png")
     code = main(
-        ["batch", "denoise", "in", "-o", "out", "--network", "pixels"]
-        + ["--steps", "25", "--fit-together", "2"]
+        "batch denoise in -o out --network pixels --steps 25 --fit-together 2".split()
     )
     assert (code, Here.sizes) == (0, [2])
