@@ -75,13 +75,23 @@ def _many(measured: dict[str, Any]) -> list[str]:
             f"pictures of {alone['size']}x{alone['size']} one at a time: "
             f"{alone['per_minute']:.1f} a minute"
         )
-    for row in measured["together"]:
-        times = row["seconds"] / row["seconds_of_one"]
-        lines.append(
-            f"{row['count']} {row['what']} at once: {row['seconds']:.2f} s, "
-            f"{times:.2f} times one alone"
-        )
-    return lines
+    return lines + [_at_once(row) for row in measured["together"]]
+
+
+def _at_once(row: dict[str, Any]) -> str:
+    seconds, steps = row["seconds"], row["steps"]
+    line = (
+        f"{row['count']} {row['what']} at once: {seconds:.2f} s, {steps:.0f} steps each"
+    )
+    if row["what"].startswith("pictures"):
+        line += f", {60 * row['count'] / seconds:.1f} a minute"
+    if row["seconds_of_one"] is None:
+        return line
+    per_step = (seconds / steps) / (row["seconds_of_one"] / row["steps_of_one"])
+    return (
+        f"{line}; one alone {row['seconds_of_one']:.2f} s, "
+        f"{row['steps_of_one']:.0f} steps: a step of all is {per_step:.2f} of one alone"
+    )
 
 
 def _number(value: float | None, form: str, unit: str = "") -> str:

@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -25,13 +26,14 @@ from keras_dip.benchmark import (
     step_seconds,
 )
 from keras_dip.errors import KerasDipError
-from keras_dip.fitting import REPORT_INTERVAL, forward_macs
+from keras_dip.fitting import REPORT_INTERVAL, PriorModel, forward_macs
 from keras_dip.metrics import psnr
 from keras_dip.models.hardware import gpus
 from keras_dip.precision import FLOAT32, MIXED
 from keras_dip.prior import DeepImagePrior
 from keras_dip.settings import DEFAULT
-from keras_dip.traces import shared_traces
+from keras_dip.together import Together
+from keras_dip.traces import Twins, shared_traces
 
 SIZES = (256, 512, 1024, 2048)
 POLICIES = (MIXED, FLOAT32)
@@ -49,6 +51,12 @@ SIDE = {"gpu": 8192, "cpu": 1024}
 
 PEAK_SECONDS = 0.5
 MOST_PICTURES = 6
+MEMBERS, MANY = 4, 16
+"""Members of a restoration, and pictures, that are fitted at once."""
+
+MEMBER_STEPS = 8 * REPORT_INTERVAL
+"""Steps of each where one is compared with several: rules would stop each elsewhere."""
+
 NO_TIME = 1e-3  # seconds after which a fit ends that only has to be compiled
 
 
@@ -166,14 +174,29 @@ def _rows(sizes: list[int], count: int, kind: str, budget: Budget) -> dict[str, 
     alone = budget.row(
         "many", f"{small}x{small} one at a time", one_at_a_time, small, kind, budget
     )
-    members = together(most, kind, budget)
+    several = []
+    if PriorModel.takes_steps_together:
+        several = [
+            budget.row(
+                "members",
+                f"{MEMBERS} members of {most}x{most} at once",
+                members_row,
+                *(most, kind),
+            ),
+            budget.row(
+                "pictures",
+                f"{MANY} pictures of {small}x{small} at once",
+                pictures_row,
+                *(small, kind, alone),
+            ),
+        ]
     last = steps([size for size in sizes if size > LARGEST_FIT])
     return {
         "peak_tflops": peaks,
         "steps": [row for row in (*first, *last) if row],
         "marks": [row for row in marks if row],
         "one_at_a_time": alone,
-        "together": members,
+        "together": [row for row in several if row],
     }
 
 
@@ -285,25 +308,74 @@ def one_at_a_time(size: int, kind: str, budget: Budget) -> dict[str, Any] | None
     """Return how many pictures a minute restores, one after the other, compiled."""
     with shared_traces():
         DeepImagePrior(device=kind, time_limit=NO_TIME).fit(noisy_picture(size))
-        start, done = time.perf_counter(), 0
+        start, done, steps = time.perf_counter(), 0, 0
         while done < MOST_PICTURES:
             seconds = (time.perf_counter() - start) / done if done else 0.0
             if budget.left <= seconds:
                 break
-            DeepImagePrior(device=kind, seed=done).fit(noisy_picture(size))
-            done += 1
+            fit = DeepImagePrior(device=kind, seed=done).fit(noisy_picture(size))
+            done, steps = done + 1, steps + fit.steps
         seconds = time.perf_counter() - start
     if not done:
         return None
-    return {"size": size, "pictures": done, "per_minute": 60 * done / seconds}
+    return {
+        "size": size,
+        "pictures": done,
+        "per_minute": 60 * done / seconds,
+        "steps": steps / done,
+    }
 
 
-def together(size: int, kind: str, budget: Budget) -> list[dict[str, Any]]:
-    """Return what several fits at once cost beside one alone; none yet.
+def members_row(size: int, kind: str) -> dict[str, Any]:
+    """Return what a restoration of one member costs, and one of several at once.
 
-    Each row has `what`, `count`, `seconds` of all at once and `seconds_of_one`.
+    Compiled, by the default preset; each member is stopped by its own rule, so that
+    `steps` are those of each on average.
     """
-    return []
+    measured = {}
+    for members in (1, MEMBERS):
+        fit = partial(
+            DeepImagePrior, device=kind, members=members, fit_together=members
+        )
+        with shared_traces(Twins()):
+            fit(time_limit=NO_TIME).fit(noisy_picture(size))
+            whole = fit().fit(noisy_picture(size))
+        measured[members] = (whole.seconds, whole.steps / members)
+    (alone, steps_alone), (seconds, steps) = measured.values()
+    return {
+        "what": f"members of {size}x{size}",
+        "count": MEMBERS,
+        "seconds": seconds,
+        "steps": steps,
+        "seconds_of_one": alone,
+        "steps_of_one": steps_alone,
+    }
+
+
+def pictures_row(size: int, kind: str, alone: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what pictures of one size cost that are fitted at once, compiled."""
+
+    def restore(seed: int, limit: float | None) -> int:
+        prior = DeepImagePrior(device=kind, seed=seed, time_limit=limit)
+        return prior.fit(noisy_picture(size)).steps
+
+    with shared_traces(Twins()):
+        for limit in (NO_TIME, None):
+            start = time.perf_counter()
+            fits = [partial(restore, seed, limit) for seed in range(MANY)]
+            ends = Together(MANY).run(fits)
+            for end in ends:
+                if end.error is not None:
+                    raise end.error
+        seconds = time.perf_counter() - start
+    return {
+        "what": f"pictures of {size}x{size}",
+        "count": MANY,
+        "seconds": seconds,
+        "steps": sum(end.result for end in ends) / MANY,
+        "seconds_of_one": alone and 60 / alone["per_minute"],
+        "steps_of_one": alone and alone["steps"],
+    }
 
 
 def _backend() -> Any:

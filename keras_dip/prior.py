@@ -244,7 +244,8 @@ class DeepImagePrior:
         self.fit_together = fit_together
         if fit_together is not None:
             self.fit_together = arguments.integer("fit_together", fit_together, 1)
-        self._traces, self._twins = traces_in_force(), Twins()
+        self._traces = traces_in_force()
+        self._twins = self._traces if isinstance(self._traces, Twins) else Twins()
         self.restoration: Restoration | None = None
 
     def fit(

@@ -1,7 +1,7 @@
 """Layers and updates that TensorFlow has as one operation and `keras.ops` as many.
 
-This is the one file of the networks that looks at the backend: on another backend than
-TensorFlow each piece falls back to what Keras itself does.
+This is the one file of the networks that looks at the backend. JAX has forms of its own
+in `models.fused_jax`; on another backend each piece falls back to what Keras does.
 """
 
 import math
@@ -29,6 +29,15 @@ def _tensorflow() -> Any:
     return tensorflow
 
 
+def _jax_forms() -> Any:
+    """Return `models.fused_jax` if JAX is Keras' backend, else None."""
+    if keras.config.backend() != "jax":
+        return None
+    from keras_dip.models import fused_jax
+
+    return fused_jax
+
+
 @keras.saving.register_keras_serializable(package="keras_dip")
 class BatchNormalization(keras.layers.BatchNormalization):
     """Batch normalisation over [n, h, w, c] as one fused operation in training.
@@ -44,10 +53,20 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Normalise, with the batch's own statistics when training."""
-        tf = _tensorflow()
+        tf, jax_forms = _tensorflow(), _jax_forms()
         is_plain = mask is None and self.center and self.scale
         is_nhwc = len(inputs.shape) == 4 and self.axis in (-1, 3)
-        if tf is None or not (training and is_plain and is_nhwc):
+        if not (training and is_plain and is_nhwc):
+            return super().call(inputs, training=training, mask=mask)
+        if jax_forms is not None:
+            outputs, mean, variance = jax_forms.normalise(
+                inputs, self.gamma.value, self.beta.value, self.epsilon
+            )
+            if self.momentum < 1.0:
+                self._move(self.moving_mean, mean)
+                self._move(self.moving_variance, variance)
+            return outputs
+        if tf is None:
             return super().call(inputs, training=training, mask=mask)
         is_odd = inputs.shape[-1] % LANES and not tf.config.list_physical_devices("GPU")
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
@@ -98,18 +117,29 @@ class Conv2D(keras.layers.Conv2D):
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Convolve [n, h, w, c]."""
-        is_plain = (*self.strides, *self.dilation_rate, self.groups) == (1,) * 5
-        if not is_plain or self.padding != "valid":
+        rows, columns = self.strides
+        is_plain = (*self.dilation_rate, self.groups) == (1,) * 3
+        if not is_plain or rows != columns or self.padding != "valid":
             return super().call(inputs)
         kernel = keras.ops.cast(self.kernel, self.compute_dtype)
-        outputs = convolve(inputs, kernel, training)
+        outputs = convolve(inputs, kernel, training, stride=rows)
         if self.use_bias:
-            outputs = outputs + keras.ops.cast(self.bias, outputs.dtype)
+            outputs = add_bias(outputs, self.bias)
         return self.activation(outputs)
 
 
-def convolve(x: Any, kernel: Any, training: bool | None = None) -> Any:
-    """Convolve [n, h, w, c] with [k, k, c, d], valid, by steps of one pixel.
+def add_bias(x: Any, bias: Any) -> Any:
+    """Add the variable [c] to the channels of [n, h, w, c]."""
+    jax_forms = _jax_forms()
+    if jax_forms is not None:
+        return jax_forms.add_bias(x, bias.value)
+    return x + keras.ops.cast(bias, x.dtype)
+
+
+def convolve(
+    x: Any, kernel: Any, training: bool | None = None, *, stride: int = 1
+) -> Any:
+    """Convolve [n, h, w, c] with [k, k, c, d], valid.
 
     On processors without AVX-512, oneDNN multiplies matrices in the convolution itself
     and in the gradient of its kernel, at a fifth of the speed (and from 480 x 480
@@ -117,10 +147,14 @@ def convolve(x: Any, kernel: Any, training: bool | None = None) -> Any:
     wide convolution is then computed as such a gradient, with the kernel turned round,
     and the kernel's gradient by one matrix product for each of its pixels.
     """
-    tf = _tensorflow()
+    tf, jax_forms = _tensorflow(), _jax_forms()
+    if jax_forms is not None:
+        return jax_forms.convolve(x, kernel, stride)
     is_wide = min(kernel.shape[:2]) > 1 and math.prod(kernel.shape) >= WIDE
-    if tf is None or not is_wide or not wide_convolutions_are_slow():
-        return keras.ops.conv(x, kernel, padding="valid", data_format="channels_last")
+    if tf is None or stride > 1 or not is_wide or not wide_convolutions_are_slow():
+        return keras.ops.conv(
+            x, kernel, stride, padding="valid", data_format="channels_last"
+        )
     if not (training or tf.executing_eagerly()):  # the export: ONNX has convolutions
         return tf.nn.conv2d(x, kernel, 1, "VALID")
     return _convolve_wide(x, kernel)

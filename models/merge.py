@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from keras_dip.models.fused import convolve, inner_depth_to_space
+from keras_dip.models.fused import add_bias, convolve, inner_depth_to_space
 
 # [phase, tap of two, tap of three]: which taps fall on the same pixel. The second phase
 # comes first: the four positions around a corner of the low-resolution pixels are
@@ -73,7 +73,7 @@ class NearestMergeConv2D(layers.Layer):
         if skip:
             beside = kernel[:, :, :from_deep]
             x = x + self._conv(skip[0], beside, training, mode="reflect")
-        return x if self.bias is None else x + ops.cast(self.bias, x.dtype)
+        return x if self.bias is None else add_bias(x, self.bias)
 
     def _doubled(self, deep: Any, kernel: Any, training: bool | None) -> Any:
         """Convolve the doubled [n, h, w, c]: four phases, then put side by side."""

@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -34,6 +35,7 @@ Denoise.declaration = replace(declared, presets=presets)
 gpu_benchmark.SIDE = {"cpu": 64}
 # As little as uses every part once: each shape is compiled anew.
 gpu_benchmark.POLICIES, gpu_benchmark.MOST_PICTURES = ("float32",), 1
+gpu_benchmark.MEMBERS = gpu_benchmark.MANY = 2
 gpu_benchmark.pictures = lambda size: [("waves", gpu_benchmark.clean_picture(size))]
 rows = gpu_benchmark.measure([32], count=2, device="cpu", tell=lambda what: None)
 assert not rows["left_out"], rows["left_out"]
@@ -71,6 +73,7 @@ def test_all_rows_of_the_cpu(small):
     assert [row["picture"] for row in rows["marks"]] == [
         "astronaut 48x48", "waves 48x48",
     ]  # fmt: skip
+    assert rows["together"] == []  # that is for JAX
     assert rows["one_at_a_time"]["pictures"] == gpu_benchmark.MOST_PICTURES
     assert rows["machine"]["name"] == "cpu"
     assert "steps at 32x32, float32" in told
@@ -163,4 +166,11 @@ def test_with_jax_nothing_of_tensorflow_is_needed():
         text=True,
     )
     assert run.returncode == 0, run.stderr[-2000:]
-    assert '"backend": "jax"' in run.stdout
+    rows = json.loads(run.stdout)
+    assert rows["machine"]["backend"] == "jax"
+    members, pictures = rows["together"]
+    for row in (members, pictures):
+        # The rules may stop a fit before its last step.
+        assert (row["count"], row["steps"] <= SMALL["steps"]) == (2, True)
+        assert row["seconds"] > 0 and row["seconds_of_one"] > 0
+    assert pictures["steps_of_one"] == rows["one_at_a_time"]["steps"]

@@ -133,7 +133,22 @@ GPU = {
     ],
     "one_at_a_time": {"size": 256, "pictures": 6, "per_minute": 40.0},
     "together": [
-        {"count": 4, "what": "members", "seconds": 3.0, "seconds_of_one": 2.0}
+        {
+            "what": "members of 512x512",
+            "count": 4,
+            "seconds": 3.0,
+            "steps": 300.0,
+            "seconds_of_one": 2.0,
+            "steps_of_one": 400,
+        },
+        {
+            "what": "pictures of 256x256",
+            "count": 16,
+            "seconds": 8.0,
+            "steps": 400.0,
+            "seconds_of_one": None,
+            "steps_of_one": None,
+        },
     ],
     "left_out": ["steps at 2048x2048, float32: no time was left"],
     "seconds": 400.0,
@@ -171,7 +186,9 @@ def test_the_table_of_a_gpu(cli, measure_gpu, folder):
         "2.50 s (steps); with compilation a first fit takes 30.0 s more",
         "30 dB 1.25 s, 32 dB -",
         "pictures of 256x256 one at a time: 40.0 a minute",
-        "4 members at once: 3.00 s, 1.50 times one alone",
+        "4 members of 512x512 at once: 3.00 s, 300 steps each; one alone 2.00 s, 400 "
+        "steps: a step of all is 2.00 of one alone",
+        "16 pictures of 256x256 at once: 8.00 s, 400 steps each, 120.0 a minute",
         "left out: steps at 2048x2048, float32: no time was left",
         "measured in 400 s",
     ]

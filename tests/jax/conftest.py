@@ -17,10 +17,17 @@ for name in ("tensorflow", "tf2onnx", "onnxruntime"):
 
 
 @pytest.fixture
-def run_jax(tmp_path):
-    """Run a program with JAX as backend, and without TensorFlow unless asked for."""
+def environment():
+    """Return the environment of a process whose Keras has JAX as backend."""
     if find_spec("jax") is None:
         pytest.skip("needs JAX: extra 'jax'")
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    return {**os.environ, **quiet, "KERAS_BACKEND": "jax", "XLA_FLAGS": QUICK}
+
+
+@pytest.fixture
+def run_jax(tmp_path, environment):
+    """Run a program with JAX as backend, and without TensorFlow unless asked for."""
 
     def run(program, *arguments, alone=True):
         result = subprocess.run(
@@ -28,7 +35,7 @@ def run_jax(tmp_path):
             capture_output=True,
             text=True,
             cwd=tmp_path,
-            env={**os.environ, "KERAS_BACKEND": "jax", "XLA_FLAGS": QUICK},
+            env=environment,
         )
         assert result.returncode == 0, result.stderr[-3000:]
         return result.stdout

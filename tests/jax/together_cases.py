@@ -1,4 +1,4 @@
-"""Fits together under JAX; run by test_together.py in a process that has JAX."""
+"""Fits together under JAX; run by test_under_jax.py under JAX."""
 
 import json
 import os
