@@ -219,7 +219,9 @@ class Restoration:
 
         images.check_output(path, force=force, suffixes=SUFFIXES)
         page = page_of(self, path, title=title, command=command, onnx=onnx)
-        images.atomic_write(path, lambda file: file.write(page.encode()))
+        # Names of files need not be text: what no letter stands for is shown as "?".
+        data = page.encode(errors="replace")
+        images.atomic_write(path, lambda file: file.write(data))
 
     def plot(self) -> "Figure":
         """Return the curves of the fit as a matplotlib figure."""

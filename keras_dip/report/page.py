@@ -338,7 +338,7 @@ def _link(
     except ValueError:  # on another drive
         return os.path.basename(target), Path(target).as_uri()
     # "./": a colon in a name would be taken for a scheme.
-    return os.path.basename(target), quote(f"./{relative}")
+    return os.path.basename(target), quote(os.fsencode(f"./{relative}"))
 
 
 def _tables(settings: dict[str, Any]) -> Iterator[tuple[str, Rows]]:

@@ -1,5 +1,6 @@
 """The page: everything is inside, nothing is left unescaped, nothing overwritten."""
 
+import os
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -241,6 +242,15 @@ def test_report_writes_the_page_and_overwrites_nothing(made, tmp_path):
     restoration.report(path, force=True)
     assert path.read_bytes() != b"mine"
     assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_names_that_are_no_text_are_shown_as_far_as_they_are(made, tmp_path):
+    name, path = os.fsdecode(b"a\xff.png"), tmp_path / "r.html"
+    made(24, 32, 3).report(path, title=name, onnx=tmp_path / f"{name}.onnx")
+    text = path.read_bytes().decode()  # all of it is UTF-8
+    assert "<h1>a?.png</h1>" in text
+    if os.name != "nt":
+        assert 'href="./a%FF.png.onnx"' in text
 
 
 def test_a_bad_suffix_is_refused(made, tmp_path):
