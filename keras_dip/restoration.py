@@ -102,10 +102,11 @@ class Evidence:
 
         made = self.degrade(image.reshape(1, *image.shape[:2], -1))
         made = made[0] if isinstance(made, list) else made  # of several, the first
-        difference = self.observed[np.newaxis] - ops.convert_to_numpy(made)
+        # In place, as a picture can be most of the memory.
+        residual: np.ndarray = self.observed
+        residual -= ops.convert_to_numpy(made)[0]
         if self.known is not None:
-            difference = difference * self.known
-        residual: np.ndarray = difference[0].astype("float32")
+            residual *= self.known
         return residual
 
 

@@ -263,7 +263,8 @@ def _residual(restoration: "Restoration") -> dict[str, Any] | None:
         return None
     known = evidence.known
     weights = np.broadcast_to(1.0 if known is None else known, residual.shape)
-    rms = float(np.sqrt((residual**2).sum() / max(weights.sum(), 1)))
+    squares = float(np.vdot(residual, residual))
+    rms = float(np.sqrt(squares / max(weights.sum(), 1)))
     middle = middle_of(residual, MIDDLE)
     known_middle = None if known is None else middle_of(known, MIDDLE)
     white = whiteness(middle, known_middle)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import tracemalloc
 from dataclasses import replace
 from html.parser import HTMLParser
 from urllib.parse import unquote
@@ -9,6 +10,7 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
+from keras_dip import memory
 from keras_dip.errors import ImageError
 from keras_dip.report import page_of
 from keras_dip.report.reproduction import python_of
@@ -229,6 +231,23 @@ def test_a_page_of_512_pixels_is_below_5_megabytes(made, with_iterates):
 
     assert len(Parsed(page).all("img")) > 14
     assert MEGABYTE < len(page.encode()) < 5 * MEGABYTE
+
+
+def test_a_page_takes_no_more_memory_than_the_estimate_of_a_fit_has(made, monkeypatch):
+    # That has memory.PER_VALUE bytes for each number of the picture. What is looked at
+    # for whiteness is of one size, however large the picture.
+    monkeypatch.setattr("keras_dip.report.page.MIDDLE", 128)
+    shape = (1200, 1600, 3)
+    flat = np.full(shape, 0.5, "float32")
+    evidence = Evidence(np.full(shape, 120, "uint8"), lambda x: x, known=flat)
+    large = made(*shape, image=flat, uncertainty=flat, evidence=evidence)
+    tracemalloc.start()
+    try:
+        page_of(large, "report.html")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 1 < peak / flat.size < memory.PER_VALUE / 2
 
 
 def test_report_writes_the_page_and_overwrites_nothing(made, tmp_path):
