@@ -101,6 +101,26 @@ def test_the_chosen_step_is_marked_in_every_curve(page, fitted):
         assert "var(--mark)" in plot and "#0102" not in plot
 
 
+def test_iterates_are_told_by_the_pictures_that_are_shown(made, with_iterates):
+    clean = made(24, 32, 3).image
+    off = {25: 0.1, 50: 0.01, 75: 0.05, 100: 0.001}
+    # The curves are of the last of several members; the pictures are the mean of all.
+    several = made(
+        *(24, 32, 3),
+        image=clean + np.float32(off[75]),
+        evidence=Evidence(np.zeros((24, 32, 3), "uint8"), reference=clean),
+        history={**made(24, 32, 3).history, "psnr": np.full(4, 12.34)},
+    )
+    iterates = with_iterates(several, off, lambda step: clean + np.float32(off[step]))
+    page = page_of(iterates, "report.html")
+    told = re.findall(r'>Step (\d+)</span>\s*<span class="note">([^<]*)', page)
+    # By definition -20 log10 of the distance.
+    values = [("25", "20.00"), ("50", "40.00"), ("75", "26.02"), ("100", "60.00")]
+    assert told == [(step, f"{decibels} dB") for step, decibels in values]
+    unjudged = replace(iterates, evidence=None)
+    assert page_of(unjudged, "report.html").count("criterion 0.1<") == 4
+
+
 def test_the_mark_stands_where_the_step_is(made):
     # 25, 50, 75, 100: the third of four points is the chosen one.
     page = page_of(made(24, 32, 3), "report.html")
