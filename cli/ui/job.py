@@ -21,6 +21,7 @@ from keras_dip.cli.fit import prior_for
 from keras_dip.cli.messages import Messages
 from keras_dip.cli.request import Request
 from keras_dip.cli.task_command import Ready, arguments_of, prepare
+from keras_dip.cli.ui.turns import Turns
 from keras_dip.errors import KerasDipError
 
 if TYPE_CHECKING:
@@ -28,12 +29,14 @@ if TYPE_CHECKING:
 
     from keras_dip.restoration import Restoration
 
-Phase = Literal["preparing", "fitting", "finishing", "restored", "done", "failed"]
+Phase = Literal[
+    "waiting", "preparing", "fitting", "finishing", "restored", "done", "failed"
+]
 
 STOPPED_EARLY = "Stopped before the first step: there is no picture yet."
 PREVIEW_SECONDS = 1.0
-HAS_REPORTS = any(field.name == "report" for field in dataclasses.fields(Request))
-_ONE_FIT = threading.Lock()
+TURNS = Turns()
+"""Of all fits of this process."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class State:
 
     Attributes:
         phase: What is being done; "restored" still writes files.
+        before: Fits whose turn comes first, while it waits.
         step: Steps taken, of `total`.
         total: Steps that are planned at most.
         place: Which fit of several it is, in words; "" for the only one.
@@ -55,6 +59,7 @@ class State:
     """
 
     phase: Phase = "preparing"
+    before: int = 0
     step: int = 0
     total: int = 0
     place: str = ""
@@ -70,14 +75,6 @@ class State:
     def has_ended(self) -> bool:
         """Tell whether nothing more will come."""
         return self.phase in ("done", "failed")
-
-
-def wait_for_end(seconds: float) -> bool:
-    """Wait until no fit is going on; tell whether that came about in time."""
-    if not _ONE_FIT.acquire(timeout=seconds):
-        return False
-    _ONE_FIT.release()
-    return True
 
 
 class Job:
@@ -135,7 +132,8 @@ class Job:
 
     def _run(self) -> None:
         try:
-            with _ONE_FIT:
+            with TURNS.turn(self.stop, self._wait):
+                self.tell(phase="preparing")
                 self._restore()
         except KeyboardInterrupt:
             self.tell(phase="failed", error=STOPPED_EARLY)
@@ -144,13 +142,15 @@ class Job:
             if not is_expected(error):
                 self.messages.unexpected(error)
 
+    def _wait(self, before: int) -> None:
+        self.tell(phase="waiting", before=before)
+
     def _restore(self) -> None:
         ready = prepare(self.request, self.messages)
         check_size(ready, self.most_pixels)
         display = _Watch(self)
         settings = arguments_of(self.request)
-        if HAS_REPORTS:
-            settings["snapshots"] = "auto"  # for its film strip
+        settings["snapshots"] = "auto"  # for the film strip of the report
         error = None
         with prior_for(ready.task, settings, self.messages, display=display) as prior:
             from keras_dip.progress import PreviewCallback
@@ -189,15 +189,13 @@ class Job:
             lambda: images.write(restoration.image, output, info=info),
         )
         self._attempt("onnx", onnx, lambda: restoration.export(onnx))
-        if HAS_REPORTS:
-            title = Path(self.request.source).name
-            made = onnx if "onnx" in self.state.files else None
-            any_restoration: Any = restoration
-            self._attempt(
-                "report",
-                report,
-                lambda: any_restoration.report(report, title=title, onnx=made),
-            )
+        title = Path(self.request.source).name
+        made = onnx if "onnx" in self.state.files else None
+        self._attempt(
+            "report",
+            report,
+            lambda: restoration.report(report, title=title, onnx=made),
+        )
 
     def _attempt(self, name: str, path: Path, write: Callable[[], None]) -> None:
         try:
@@ -218,6 +216,8 @@ class _Watch(contextlib.AbstractContextManager["_Watch"]):
 
     def __init__(self, job: Job) -> None:
         self.job = job
+        self._before: tuple[np.ndarray, int] | None = None  # mean of so many members
+        self._total = 0
 
     def __exit__(self, *error: object) -> None:
         pass
@@ -226,6 +226,10 @@ class _Watch(contextlib.AbstractContextManager["_Watch"]):
         self, total_steps: int, number: int = 1, count: int = 1, what: str = "member"
     ) -> None:
         place = f"{what} {number} of {count}" if count > 1 else ""
+        picture = self.job.state.picture
+        self._before, self._total = None, total_steps
+        if what == "member" and number > 1 and picture is not None:
+            self._before = picture, number - 1
         self.job.tell(
             phase="fitting", step=0, total=total_steps, place=place, curves=()
         )
@@ -239,6 +243,15 @@ class _Watch(contextlib.AbstractContextManager["_Watch"]):
         self._heed()
 
     def show(self, step: int, picture: np.ndarray) -> None:
+        """Show the picture so far: of several members the mean.
+
+        The one at work counts by how far it is, so that the picture does not fall back
+        when the next one begins.
+        """
+        if self._before is not None:
+            mean, members = self._before
+            share = step / self._total
+            picture = (members * mean + share * picture) / (members + share)
         self.job.tell(picture=picture)
 
     def stop(self) -> None:

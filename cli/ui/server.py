@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_dip.cli.messages import Messages
-from keras_dip.cli.ui.job import wait_for_end
+from keras_dip.cli.ui.job import TURNS
 from keras_dip.errors import KerasDipError
 
 HOST = "127.0.0.1"
@@ -93,7 +93,7 @@ def _launched(page: Any, port: int, open_browser: bool) -> Iterator[str]:
     from starlette.middleware import Middleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-    from keras_dip.cli.ui.page import style, theme
+    from keras_dip.cli.ui.page import script, style, theme
 
     guard = Middleware(TrustedHostMiddleware, allowed_hosts=list(NAMES))
     page.blocks.queue(api_open=False)
@@ -114,10 +114,11 @@ def _launched(page: Any, port: int, open_browser: bool) -> Iterator[str]:
         app_kwargs={"middleware": [guard]},
         theme=theme(),
         css=style(),
+        js=script(),
     )
     try:
         yield url
     finally:
         page.visits.leave_all()
-        wait_for_end(PATIENCE)
+        TURNS.wait_for_all(PATIENCE)
         page.blocks.close(verbose=False)

@@ -79,7 +79,7 @@ def as_image(picture: np.ndarray, known: np.ndarray | None = None) -> Image.Imag
     """Return a picture as Pillow has it, 8 bits; see `embedded`."""
     array = picture[..., np.newaxis] if picture.ndim == 2 else picture
     array = array[..., :3] if array.shape[2] >= 3 else array[..., :1]
-    levels = np.empty(array.shape, "uint8")
+    levels: np.ndarray = np.empty(array.shape, "uint8")
     for top in range(0, len(array), ROWS):
         rows = slice(top, top + ROWS)
         levels[rows] = quantise(np.nan_to_num(array[rows]), "uint8")

@@ -92,6 +92,34 @@ def test_who_stops_listening_stops_the_fit(job):
     assert stop.is_set()
 
 
+def test_who_stops_while_another_fits_is_told_at_once(job):
+    stop, states = threading.Event(), []
+    with jobs.TURNS.turn(threading.Event(), print):
+        for state in job(stop=stop).states():
+            states.append(state)
+            if state.phase == "waiting":
+                stop.set()
+    assert states[-2].before == 1
+    assert (states[-1].phase, states[-1].error) == ("failed", jobs.STOPPED_EARLY)
+
+
+def test_of_members_the_mean_is_shown_which_never_falls_back(job):
+    watched = job()
+    watch = jobs._Watch(watched)
+    shown = []
+    for number, value in ((1, 0.8), (2, 0.4), (3, 0.0)):
+        watch.start(100, number, 3)
+        for step in (25, 100):
+            watch.show(step, np.full((2, 2), value))
+            shown.append(float(watched.state.picture.mean()))
+    # 0.8, then with 0.4 of a weight of 1/4 and of 1, then with 0 alike.
+    expected = [0.8, 0.8, 0.9 / 1.25, 0.6, 1.2 / 2.25, 0.4]
+    np.testing.assert_allclose(shown, expected)
+    watch.start(100, 2, 6, "tile")
+    watch.show(25, np.ones((2, 2)))
+    assert (watched.state.picture == 1).all()
+
+
 def test_an_error_is_one_line(job):
     end = list(job("super_resolve", answers={"factor": "-3"}).states())[-1]
     assert end.phase == "failed"
