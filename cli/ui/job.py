@@ -21,6 +21,7 @@ from keras_dip.cli.fit import prior_for
 from keras_dip.cli.messages import Messages
 from keras_dip.cli.request import Request
 from keras_dip.cli.task_command import Ready, arguments_of, prepare
+from keras_dip.cli.ui.looks import as_image
 from keras_dip.cli.ui.turns import Turns
 from keras_dip.errors import KerasDipError
 
@@ -156,7 +157,11 @@ class Job:
             from keras_dip.progress import PreviewCallback
 
             prior.callbacks.append(
-                PreviewCallback(display.show, seconds=PREVIEW_SECONDS)
+                PreviewCallback(
+                    display.show,
+                    seconds=PREVIEW_SECONDS,
+                    whole=lambda: as_begun(ready),
+                )
             )
             try:
                 prior.fit(ready.picture)
@@ -261,6 +266,24 @@ class _Watch(contextlib.AbstractContextManager["_Watch"]):
         if self.job.stop.is_set():
             self.job.tell(phase="finishing")
             raise KeyboardInterrupt
+
+
+def as_begun(ready: Ready) -> np.ndarray:
+    """Return what came in, in the shape [H, W, C] of what is restored."""
+    import numpy as np
+
+    from keras_dip.images.convert import to_unit
+
+    picture = to_unit(ready.picture)
+    channels = 1 if picture.ndim == 2 else picture.shape[2]
+    if ready.task.takes_alpha and channels in (2, 4):
+        channels -= 1
+    height, width, channels = ready.task.restored_shape((*picture.shape[:2], channels))
+    if channels not in (1, 3):  # of many bands only some can be shown
+        return np.full((height, width, channels), 0.5, "float32")
+    image = as_image(picture).convert("L" if channels == 1 else "RGB")
+    pixels = np.asarray(image.resize((width, height)))
+    return to_unit(pixels.reshape(height, width, channels))
 
 
 def check_size(ready: Ready, most_pixels: int) -> None:
