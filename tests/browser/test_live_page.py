@@ -327,6 +327,14 @@ def test_the_server_is_for_this_machine_alone(server):
             socket.create_connection((address, server.port), timeout=5).close()
 
 
+def test_only_what_was_uploaded_or_made_is_served(server):
+    for path in (server.log, server.log.name, "/etc/hostname"):
+        to = http.client.HTTPConnection("127.0.0.1", server.port)
+        with contextlib.closing(to):
+            to.request("GET", f"/gradio_api/file={path}")
+            assert to.getresponse().status == 403
+
+
 def test_the_end_of_the_server_ends_a_fit_and_leaves_nothing(visit, noisy, tmp_path):
     temporary = tmp_path / "temporary"
     temporary.mkdir()
