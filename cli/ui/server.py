@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import tempfile
@@ -87,6 +88,14 @@ def _settings(folder: str) -> dict[str, str]:
     }
 
 
+def is_worth_telling(record: logging.LogRecord) -> bool:
+    """Tell whether what the server logs is more than a page that was closed."""
+    from starlette.requests import ClientDisconnect
+
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, ClientDisconnect)
+
+
 @contextlib.contextmanager
 def _launched(page: Any, port: int, open_browser: bool) -> Iterator[str]:
     """Serve a page; at the end also end what it does."""
@@ -96,6 +105,7 @@ def _launched(page: Any, port: int, open_browser: bool) -> Iterator[str]:
     from keras_dip.cli.ui.page import script, style, theme
 
     guard = Middleware(TrustedHostMiddleware, allowed_hosts=list(NAMES))
+    logging.getLogger("uvicorn.error").addFilter(is_worth_telling)
     page.blocks.queue(api_open=False)
     _, url, _ = page.blocks.launch(
         server_name=HOST,

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import importlib.util
+import logging
 import os
 import re
 import signal
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_dip.cli.ui.server import is_worth_telling
 from keras_dip.onnx_io.regenerate import regenerate
 
 pytestmark = [
@@ -333,6 +335,19 @@ def test_only_what_was_uploaded_or_made_is_served(server):
         with contextlib.closing(to):
             to.request("GET", f"/gradio_api/file={path}")
             assert to.getresponse().status == 403
+
+
+def test_a_page_that_is_closed_while_it_uploads_is_no_news():
+    from starlette.requests import ClientDisconnect
+
+    def told(error):
+        about = (type(error), error, None)
+        return is_worth_telling(
+            logging.LogRecord("", logging.ERROR, "", 0, "", (), about)
+        )
+
+    assert not told(ClientDisconnect())
+    assert told(OSError())
 
 
 def test_the_end_of_the_server_ends_a_fit_and_leaves_nothing(visit, noisy, tmp_path):
