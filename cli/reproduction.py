@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from typing import Any
 
@@ -26,7 +27,18 @@ def command_of(request: Request) -> str:
     ):
         if isinstance(param, click.Option) and param.name not in _LEFT_OUT:
             given += _words(param, _value(request, str(param.name)))
-    return shlex.join([*words[:2], *given, *words[2:]])
+    return " ".join(map(_quoted, [*words[:2], *given, *words[2:]]))
+
+
+def _quoted(word: str) -> str:
+    """Return a word as a shell reads it, also one whose bytes are no UTF-8."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        word = word.replace("\\", "\\\\").replace("'", "\\'")
+        text = os.fsencode(word).decode("ascii", "backslashreplace")
+        return f"$'{text}'"
+    return shlex.quote(word)
 
 
 def _value(request: Request, name: str) -> Any:

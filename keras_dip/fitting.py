@@ -30,6 +30,7 @@ from keras import ops
 
 from keras_dip.allocator import keep_freed_memory
 from keras_dip.models.fused import BatchNormalization, all_layers
+from keras_dip.tiles import Window
 from keras_dip.train_steps import steps_of
 
 REPORT_INTERVAL = 25
@@ -88,6 +89,7 @@ class PriorModel(steps_of(keras.config.backend()), keras.Model):  # type: ignore
     Attributes:
         planned_steps: how many steps were asked for.
         place: which of how many this is, counted from 1, and of what; for displays.
+        tile: the part of a larger picture that is fitted; None for a whole one.
         current_picture: gives the picture [H, W, C] in [0, 1] that the fit has come to,
             finished by the task; for callbacks.
     """
@@ -142,6 +144,7 @@ class PriorModel(steps_of(keras.config.backend()), keras.Model):  # type: ignore
         self.recent = _variable(np.zeros((window, len(self._sampled))), "recent")
         self.planned_steps = 0
         self.place = (1, 1, "member")
+        self.tile: Window | None = None
         self.current_picture: Callable[[], np.ndarray] = lambda: self.picture()[0]
         self.jitter_seed = keras.random.SeedGenerator(seed)
         self.built = True

@@ -177,6 +177,7 @@ class Member:
             (plan.network, plan.optimizer, *plan.regularizers),
             lambda: self._build(seen, z, seeds.jitter),
         )
+        self.model.tile = problem.window
         self.network = self.model.network
         self._recovery = Recovery()
         self._snapshots = Snapshots(plan.snapshots, self.rule)

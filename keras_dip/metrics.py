@@ -8,7 +8,9 @@ def psnr(picture: np.ndarray, reference: np.ndarray) -> float:
 
     Both arrays have one shape and a peak of 1; equal pictures give infinity.
     """
-    error = np.mean(np.square(picture.astype("float64") - reference))
+    difference = picture.astype("float64")
+    difference -= reference
+    error = np.mean(np.square(difference, out=difference))
     return float("inf") if error == 0 else float(-10 * np.log10(error))
 
 

@@ -69,17 +69,30 @@ class PreviewCallback(keras.callbacks.Callback):
     """Hands the picture that a fit has come to to a function, now and then.
 
     It is the picture that would be returned if the fit ended there by itself, float32
-    [H, W, C] in [0, 1]; of a picture in tiles, the tile at work. The fit goes on as if
-    nobody had looked.
+    [H, W, C] in [0, 1]; of a picture in tiles, the tile at work, or with `whole` that
+    picture with all tiles so far in it. The fit goes on as if nobody had looked.
     """
 
     def __init__(
-        self, show: Callable[[int, np.ndarray], None], *, seconds: float = 1.0
+        self,
+        show: Callable[[int, np.ndarray], None],
+        *,
+        seconds: float = 1.0,
+        whole: Callable[[], np.ndarray] | None = None,
     ) -> None:
-        """Set the function, of step and picture, and how many seconds to leave it."""
+        """Set what is called, and how often.
+
+        Args:
+            show: called with the step and the picture.
+            seconds: to leave between two calls.
+            whole: gives the picture, of the restored one's shape [H, W, C], into which
+                tiles are put as they come; called only where there are tiles.
+        """
         super().__init__()
         self.show = show
         self.seconds = seconds
+        self.whole = whole
+        self._canvas: np.ndarray | None = None
         self._next = 0.0
 
     def on_train_batch_end(
@@ -90,8 +103,18 @@ class PreviewCallback(keras.callbacks.Callback):
             return
         picture = self.model.current_picture()
         if np.isfinite(picture).all():  # a fit that fell apart soon goes back
-            self.show(self.model.step, picture)
+            self.show(self.model.step, self._with_tiles(picture))
         self._next = time.perf_counter() + self.seconds
+
+    def _with_tiles(self, picture: np.ndarray) -> np.ndarray:
+        """Return what is shown of what is fitted, which may be a tile."""
+        tile = self.model.tile
+        if tile is None or self.whole is None:
+            return picture
+        if self._canvas is None:
+            self._canvas = self.whole()
+        tile.of(self._canvas[np.newaxis])[0] = picture
+        return self._canvas.copy()
 
 
 class Furthest:

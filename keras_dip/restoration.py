@@ -102,10 +102,11 @@ class Evidence:
 
         made = self.degrade(image.reshape(1, *image.shape[:2], -1))
         made = made[0] if isinstance(made, list) else made  # of several, the first
-        difference = self.observed[np.newaxis] - ops.convert_to_numpy(made)
+        # In place, as a picture can be most of the memory.
+        residual: np.ndarray = self.observed
+        residual -= ops.convert_to_numpy(made)[0]
         if self.known is not None:
-            difference = difference * self.known
-        residual: np.ndarray = difference[0].astype("float32")
+            residual *= self.known
         return residual
 
 
@@ -219,7 +220,9 @@ class Restoration:
 
         images.check_output(path, force=force, suffixes=SUFFIXES)
         page = page_of(self, path, title=title, command=command, onnx=onnx)
-        images.atomic_write(path, lambda file: file.write(page.encode()))
+        # Names of files need not be text: what no letter stands for is shown as "?".
+        data = page.encode(errors="replace")
+        images.atomic_write(path, lambda file: file.write(data))
 
     def plot(self) -> "Figure":
         """Return the curves of the fit as a matplotlib figure."""

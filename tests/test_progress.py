@@ -17,6 +17,7 @@ from keras_dip.progress import (
     PreviewCallback,
     ProgressCallback,
 )
+from keras_dip.tiles import Window
 
 SIZE = (12, 10)
 
@@ -135,6 +136,18 @@ def test_a_preview_is_the_picture_that_the_fit_has_come_to(model, scene):
     assert shown[-1][0] == 12
     for step, picture in shown:
         np.testing.assert_array_equal(picture, Last.pictures[step])
+
+
+def test_a_tile_is_shown_in_the_whole_if_that_is_given(model):
+    shown, background = [], np.zeros((SIZE[0] + 2, SIZE[1] + 3, 3), "float32")
+    model.tile = Window(2, 3, *SIZE)
+    for whole in (None, background.copy):
+        preview = PreviewCallback(lambda _, x: shown.append(x), seconds=0, whole=whole)
+        model.take_steps(1, [preview])
+    tile, together = shown[0], shown[-1]
+    assert tile.shape == (*SIZE, 3) and together.shape == background.shape
+    assert together[2:, 3:].any()
+    assert not together[:2].any() and not together[:, :3].any()
 
 
 def test_previews_leave_the_fit_its_time(model):

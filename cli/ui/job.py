@@ -21,6 +21,8 @@ from keras_dip.cli.fit import prior_for
 from keras_dip.cli.messages import Messages
 from keras_dip.cli.request import Request
 from keras_dip.cli.task_command import Ready, arguments_of, prepare
+from keras_dip.cli.ui.looks import as_image
+from keras_dip.cli.ui.turns import Turns
 from keras_dip.errors import KerasDipError
 
 if TYPE_CHECKING:
@@ -28,12 +30,14 @@ if TYPE_CHECKING:
 
     from keras_dip.restoration import Restoration
 
-Phase = Literal["preparing", "fitting", "finishing", "restored", "done", "failed"]
+Phase = Literal[
+    "waiting", "preparing", "fitting", "finishing", "restored", "done", "failed"
+]
 
 STOPPED_EARLY = "Stopped before the first step: there is no picture yet."
 PREVIEW_SECONDS = 1.0
-HAS_REPORTS = any(field.name == "report" for field in dataclasses.fields(Request))
-_ONE_FIT = threading.Lock()
+TURNS = Turns()
+"""Of all fits of this process."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class State:
 
     Attributes:
         phase: What is being done; "restored" still writes files.
+        before: Fits whose turn comes first, while it waits.
         step: Steps taken, of `total`.
         total: Steps that are planned at most.
         place: Which fit of several it is, in words; "" for the only one.
@@ -55,6 +60,7 @@ class State:
     """
 
     phase: Phase = "preparing"
+    before: int = 0
     step: int = 0
     total: int = 0
     place: str = ""
@@ -70,14 +76,6 @@ class State:
     def has_ended(self) -> bool:
         """Tell whether nothing more will come."""
         return self.phase in ("done", "failed")
-
-
-def wait_for_end(seconds: float) -> bool:
-    """Wait until no fit is going on; tell whether that came about in time."""
-    if not _ONE_FIT.acquire(timeout=seconds):
-        return False
-    _ONE_FIT.release()
-    return True
 
 
 class Job:
@@ -135,7 +133,8 @@ class Job:
 
     def _run(self) -> None:
         try:
-            with _ONE_FIT:
+            with TURNS.turn(self.stop, self._wait):
+                self.tell(phase="preparing")
                 self._restore()
         except KeyboardInterrupt:
             self.tell(phase="failed", error=STOPPED_EARLY)
@@ -144,19 +143,25 @@ class Job:
             if not is_expected(error):
                 self.messages.unexpected(error)
 
+    def _wait(self, before: int) -> None:
+        self.tell(phase="waiting", before=before)
+
     def _restore(self) -> None:
         ready = prepare(self.request, self.messages)
         check_size(ready, self.most_pixels)
         display = _Watch(self)
         settings = arguments_of(self.request)
-        if HAS_REPORTS:
-            settings["snapshots"] = "auto"  # for its film strip
+        settings["snapshots"] = "auto"  # for the film strip of the report
         error = None
         with prior_for(ready.task, settings, self.messages, display=display) as prior:
             from keras_dip.progress import PreviewCallback
 
             prior.callbacks.append(
-                PreviewCallback(display.show, seconds=PREVIEW_SECONDS)
+                PreviewCallback(
+                    display.show,
+                    seconds=PREVIEW_SECONDS,
+                    whole=lambda: as_begun(ready),
+                )
             )
             try:
                 prior.fit(ready.picture)
@@ -189,15 +194,13 @@ class Job:
             lambda: images.write(restoration.image, output, info=info),
         )
         self._attempt("onnx", onnx, lambda: restoration.export(onnx))
-        if HAS_REPORTS:
-            title = Path(self.request.source).name
-            made = onnx if "onnx" in self.state.files else None
-            any_restoration: Any = restoration
-            self._attempt(
-                "report",
-                report,
-                lambda: any_restoration.report(report, title=title, onnx=made),
-            )
+        title = Path(self.request.source).name
+        made = onnx if "onnx" in self.state.files else None
+        self._attempt(
+            "report",
+            report,
+            lambda: restoration.report(report, title=title, onnx=made),
+        )
 
     def _attempt(self, name: str, path: Path, write: Callable[[], None]) -> None:
         try:
@@ -218,6 +221,8 @@ class _Watch(contextlib.AbstractContextManager["_Watch"]):
 
     def __init__(self, job: Job) -> None:
         self.job = job
+        self._before: tuple[np.ndarray, int] | None = None  # mean of so many members
+        self._total = 0
 
     def __exit__(self, *error: object) -> None:
         pass
@@ -226,6 +231,10 @@ class _Watch(contextlib.AbstractContextManager["_Watch"]):
         self, total_steps: int, number: int = 1, count: int = 1, what: str = "member"
     ) -> None:
         place = f"{what} {number} of {count}" if count > 1 else ""
+        picture = self.job.state.picture
+        self._before, self._total = None, total_steps
+        if what == "member" and number > 1 and picture is not None:
+            self._before = picture, number - 1
         self.job.tell(
             phase="fitting", step=0, total=total_steps, place=place, curves=()
         )
@@ -239,6 +248,15 @@ class _Watch(contextlib.AbstractContextManager["_Watch"]):
         self._heed()
 
     def show(self, step: int, picture: np.ndarray) -> None:
+        """Show the picture so far: of several members the mean.
+
+        The one at work counts by how far it is, so that the picture does not fall back
+        when the next one begins.
+        """
+        if self._before is not None:
+            mean, members = self._before
+            share = step / self._total
+            picture = (members * mean + share * picture) / (members + share)
         self.job.tell(picture=picture)
 
     def stop(self) -> None:
@@ -248,6 +266,24 @@ class _Watch(contextlib.AbstractContextManager["_Watch"]):
         if self.job.stop.is_set():
             self.job.tell(phase="finishing")
             raise KeyboardInterrupt
+
+
+def as_begun(ready: Ready) -> np.ndarray:
+    """Return what came in, in the shape [H, W, C] of what is restored."""
+    import numpy as np
+
+    from keras_dip.images.convert import to_unit
+
+    picture = to_unit(ready.picture)
+    channels = 1 if picture.ndim == 2 else picture.shape[2]
+    if ready.task.takes_alpha and channels in (2, 4):
+        channels -= 1
+    height, width, channels = ready.task.restored_shape((*picture.shape[:2], channels))
+    if channels not in (1, 3):  # of many bands only some can be shown
+        return np.full((height, width, channels), 0.5, "float32")
+    image = as_image(picture).convert("L" if channels == 1 else "RGB")
+    pixels = np.asarray(image.resize((width, height)))
+    return to_unit(pixels.reshape(height, width, channels))
 
 
 def check_size(ready: Ready, most_pixels: int) -> None:

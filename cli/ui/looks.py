@@ -22,6 +22,7 @@ DECADES = 30
 """Curves that fall by more than this factor are drawn on a logarithmic scale."""
 
 NO_PICTURE = "No picture"
+WAITING = "Waiting for its turn"
 
 INK, ACCENT, MARK = "#8b8f98", "#2f6fde", "#d9730d"
 
@@ -165,6 +166,9 @@ def _words(state: State) -> tuple[str, str]:
     """Return what is going on, and the numbers to it."""
     if state.phase == "failed":
         return NO_PICTURE, state.error or ""
+    if state.phase == "waiting":
+        many = f"{state.before} fits come" if state.before > 1 else "one fit comes"
+        return WAITING, f"{many} first"
     if state.phase == "preparing":
         return "Preparing", "reading the picture, building the network"
     numbers = f"step {state.step} of at most {state.total}"

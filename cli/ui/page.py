@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 TITLE = "keras-dip"
 EMPTY = "The restored picture appears here."
-WAITING = "Waiting for its turn"
 FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 MONO_FONTS = ("ui-monospace", "Menlo", "Consolas", "monospace")
 BRUSH = "#ff2d78"
@@ -35,6 +34,9 @@ PICTURES = (
 ).split()
 CLEANING, FILES_AGE = 600, 12 * 3600
 """Seconds between two looks for files that nobody needs any more, and their age."""
+
+MOST_WAITING = 16
+"""Restorations that are begun or have a place in the line; each keeps a thread."""
 
 DOWNLOADS = {
     "picture": "Download picture",
@@ -48,6 +50,11 @@ Update = dict[Any, Any]
 def style() -> str:
     """Return the page's style sheet."""
     return resources.files(__package__).joinpath("style.css").read_text("utf-8")
+
+
+def script() -> str:
+    """Return the page's script: a function that is called once the page is there."""
+    return resources.files(__package__).joinpath("page.js").read_text("utf-8")
 
 
 def theme() -> gr.Theme:
@@ -134,7 +141,7 @@ class Page:
     def _lay_out_wishes(self) -> None:
         """Put what a person chooses on the page."""
         self.source = gr.File(
-            label="Picture",
+            label="Picture: drop it, paste it, or choose it",
             file_types=PICTURES,
             type="filepath",
             height=160,
@@ -276,7 +283,7 @@ class Page:
             self._restore,
             asked,
             results,
-            concurrency_limit=1,
+            concurrency_limit=MOST_WAITING,
             show_progress="hidden",
             **private,
         )
@@ -332,7 +339,7 @@ class Page:
         """Answer the press of Restore, which may have to wait for another fit."""
         self.visits.begin(request.session_hash)
         return {
-            self.status: looks.said(WAITING),
+            self.status: looks.said(looks.WAITING),
             self.preview: gr.update(
                 value=looks.figure(None, "The first picture comes soon."), visible=True
             ),

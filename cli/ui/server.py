@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import tempfile
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_dip.cli.messages import Messages
-from keras_dip.cli.ui.job import wait_for_end
+from keras_dip.cli.ui.job import TURNS
 from keras_dip.errors import KerasDipError
 
 HOST = "127.0.0.1"
@@ -87,15 +88,24 @@ def _settings(folder: str) -> dict[str, str]:
     }
 
 
+def is_worth_telling(record: logging.LogRecord) -> bool:
+    """Tell whether what the server logs is more than a page that was closed."""
+    from starlette.requests import ClientDisconnect
+
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, ClientDisconnect)
+
+
 @contextlib.contextmanager
 def _launched(page: Any, port: int, open_browser: bool) -> Iterator[str]:
     """Serve a page; at the end also end what it does."""
     from starlette.middleware import Middleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-    from keras_dip.cli.ui.page import style, theme
+    from keras_dip.cli.ui.page import script, style, theme
 
     guard = Middleware(TrustedHostMiddleware, allowed_hosts=list(NAMES))
+    logging.getLogger("uvicorn.error").addFilter(is_worth_telling)
     page.blocks.queue(api_open=False)
     _, url, _ = page.blocks.launch(
         server_name=HOST,
@@ -114,10 +124,11 @@ def _launched(page: Any, port: int, open_browser: bool) -> Iterator[str]:
         app_kwargs={"middleware": [guard]},
         theme=theme(),
         css=style(),
+        js=script(),
     )
     try:
         yield url
     finally:
         page.visits.leave_all()
-        wait_for_end(PATIENCE)
+        TURNS.wait_for_all(PATIENCE)
         page.blocks.close(verbose=False)

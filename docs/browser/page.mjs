@@ -133,7 +133,7 @@ function list(facts) {
     task: facts.task,
     picture: `${width} x ${height}, ${channels === 3 ? "colour" : "grey"}`,
     network: `${facts.network?.name}, ${Number(facts.weights).toLocaleString("en")} weights`,
-    fit: `step ${facts.best_step} of ${facts.steps}, seed ${facts.seed}`,
+    fit: `${facts.steps} steps${ofSeveral(facts.settings)}, step ${facts.best_step} kept, seed ${facts.seed}`,
     "made with": `keras_dip ${facts.versions?.keras_dip}`,
   };
   if (facts.latent?.contains_picture) lines.note = "The file also contains the degraded picture.";
@@ -145,6 +145,13 @@ function list(facts) {
       return [dt, dd];
     }),
   );
+}
+
+/** Return whose steps they are in all, where a picture was made of several fits. */
+function ofSeveral(settings) {
+  const { members, tiles } = settings ?? {};
+  if (tiles) return " of all tiles";
+  return members > 1 ? ` of ${members} members` : "";
 }
 
 function say(line, state) {

@@ -21,6 +21,9 @@ WEBP_BYTES, LOSSY_BYTES = 1_500_000, 150_000
 LONGEST_SIDE = 2048
 """In pixels; what is larger is shown smaller."""
 
+ROWS = 256
+"""So many become whole numbers at once, as a picture can be most of the memory."""
+
 
 @dataclass(frozen=True)
 class Embedded:
@@ -76,7 +79,10 @@ def as_image(picture: np.ndarray, known: np.ndarray | None = None) -> Image.Imag
     """Return a picture as Pillow has it, 8 bits; see `embedded`."""
     array = picture[..., np.newaxis] if picture.ndim == 2 else picture
     array = array[..., :3] if array.shape[2] >= 3 else array[..., :1]
-    levels = quantise(np.nan_to_num(array), "uint8")
+    levels: np.ndarray = np.empty(array.shape, "uint8")
+    for top in range(0, len(array), ROWS):
+        rows = slice(top, top + ROWS)
+        levels[rows] = quantise(np.nan_to_num(array[rows]), "uint8")
     image = Image.fromarray(levels[..., 0] if levels.shape[2] == 1 else levels)
     if known is not None:
         alpha = (known.max(axis=-1) > 0).astype("uint8") * 255

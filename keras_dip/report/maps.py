@@ -37,6 +37,8 @@ def deviation_map(deviation: np.ndarray) -> tuple[np.ndarray, float, str]:
     """
     plain = deviation if deviation.ndim == 2 else deviation.mean(axis=-1)
     highest = float(np.percentile(plain, PERCENTILE)) or LEAST
-    colours = DEVIATIONS(np.clip(plain / highest, 0, 1))[..., :3]
+    levels = np.rint(np.clip(plain / highest, 0, 1) * 255).astype("uint8")
+    table = DEVIATIONS(np.arange(256))[:, :3].astype("float32")
+    colours: np.ndarray = table[levels]
     stops = ", ".join(to_hex(DEVIATIONS(share)) for share in np.linspace(0, 1, 7))
     return colours, highest, f"linear-gradient(90deg, {stops})"

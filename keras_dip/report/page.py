@@ -219,30 +219,21 @@ class Frame:
 def _frames(restoration: "Restoration") -> list[Frame]:
     if len(restoration.snapshots) < 2:
         return []
-    return [
-        Frame(
-            step,
-            embedded(restoration.picture_at(step), is_lossy=True, longest=FRAME_SIDE),
-            step == restoration.best_step,
-            _notes(restoration, step),
-        )
-        for step in restoration.snapshots
-    ]
+    return [_frame(restoration, step) for step in restoration.snapshots]
 
 
-def _notes(restoration: "Restoration", step: int) -> list[str]:
-    """Return what the curves say of a step of the last member."""
-    history = restoration.history
-    found = np.flatnonzero(history["step"] == step)
-    if not len(found):
-        return []
-    at = found[-1]
+def _frame(restoration: "Restoration", step: int) -> Frame:
+    """Return an iterate, of several members their mean, and how good that is."""
+    picture, evidence = restoration.picture_at(step), restoration.evidence
+    criterion = restoration.snapshots[step].criterion
     notes = []
-    if "psnr" in history and np.isfinite(history["psnr"][at]):
-        notes.append(f"{history['psnr'][at]:.2f} dB")
-    elif "criterion" in history and np.isfinite(history["criterion"][at]):
-        notes.append(f"criterion {history['criterion'][at]:.2g}")
-    return notes
+    if evidence is not None and evidence.reference is not None:
+        reference = evidence.reference
+        notes.append(f"{psnr(picture.reshape(reference.shape), reference):.2f} dB")
+    elif np.isfinite(criterion):
+        notes.append(f"criterion {criterion:.2g}")
+    shown = embedded(picture, is_lossy=True, longest=FRAME_SIDE)
+    return Frame(step, shown, step == restoration.best_step, notes)
 
 
 def _why_no_frames(restoration: "Restoration") -> str:
@@ -263,7 +254,8 @@ def _residual(restoration: "Restoration") -> dict[str, Any] | None:
         return None
     known = evidence.known
     weights = np.broadcast_to(1.0 if known is None else known, residual.shape)
-    rms = float(np.sqrt((residual**2).sum() / max(weights.sum(), 1)))
+    squares = float(np.vdot(residual, residual))
+    rms = float(np.sqrt(squares / max(weights.sum(), 1)))
     middle = middle_of(residual, MIDDLE)
     known_middle = None if known is None else middle_of(known, MIDDLE)
     white = whiteness(middle, known_middle)
@@ -338,7 +330,7 @@ def _link(
     except ValueError:  # on another drive
         return os.path.basename(target), Path(target).as_uri()
     # "./": a colon in a name would be taken for a scheme.
-    return os.path.basename(target), quote(f"./{relative}")
+    return os.path.basename(target), quote(os.fsencode(f"./{relative}"))
 
 
 def _tables(settings: dict[str, Any]) -> Iterator[tuple[str, Rows]]:

@@ -105,6 +105,7 @@ class Problem:
     [1, h, w, c]; None where it is the identity, or where no noise is told apart.
     `jitter` is the deviation of the noise on z that suits the damage, where that tells
     more than a preset can know; None for the preset's.
+    `window` is the part of a larger picture that this is, if it is a tile.
     """
 
     observed: dict[str, np.ndarray]
@@ -114,6 +115,7 @@ class Problem:
     scale: Any = None
     operator: Callable[[Any], Any] | None = None
     jitter: float | None = None
+    window: Window | None = None
 
 
 class Task:
@@ -222,6 +224,7 @@ class Task:
             observed={name: part(array) for name, array in problem.observed.items()},
             shape=(window.height, window.width, problem.shape[2]),
             guess=part(problem.guess),
+            window=window,
         )
 
     def back_project(self, problem: Problem) -> Problem:

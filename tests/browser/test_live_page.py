@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import importlib.util
+import logging
 import os
 import re
 import signal
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_dip.cli.ui.job import HAS_REPORTS
+from keras_dip.cli.ui.server import is_worth_telling
 from keras_dip.onnx_io.regenerate import regenerate
 
 pytestmark = [
@@ -173,10 +174,9 @@ def test_watch_stop_compare_and_download(page, noisy, tmp_path):
     again = regenerate(download(page, "onnx", tmp_path))
     assert np.abs(np.rint(again * 255) - picture).max() <= 1
 
-    if HAS_REPORTS:
-        page.locator("#kd-download-report").wait_for()
-        report = download(page, "report", tmp_path)
-        assert "noisy.png" in report.read_text(encoding="utf-8")
+    page.locator("#kd-download-report").wait_for()
+    report = download(page, "report", tmp_path)
+    assert "noisy.png" in report.read_text(encoding="utf-8")
 
     sides = page.locator("#kd-slider img")
     sides.last.wait_for()
@@ -207,7 +207,9 @@ def test_what_is_painted_is_filled(page, noisy, tmp_path):
     assert not changed[:, :4].any() and not changed[:, -4:].any()
 
 
-def test_one_fit_at_a_time_and_who_leaves_gives_way(page, noisy):
+@pytest.fixture
+def two(page, noisy):
+    """Open two pages; the first fits, the second waits for its turn."""
     first, second = page(), page()
     for each in (first, second):
         drop(each, noisy)
@@ -216,7 +218,12 @@ def test_one_fit_at_a_time_and_who_leaves_gives_way(page, noisy):
     first.locator("#kd-start").click()
     first.locator("#kd-preview img").wait_for()
     second.locator("#kd-start").click()
-    second.get_by_text("Waiting for its turn").wait_for()
+    second.get_by_text("one fit comes first").wait_for()
+    return first, second
+
+
+def test_one_fit_at_a_time_and_who_leaves_gives_way(two):
+    first, second = two
     assert second.locator("#kd-preview img").count() == 0
     first.close()
     second.locator("#kd-preview img").wait_for()
@@ -224,20 +231,44 @@ def test_one_fit_at_a_time_and_who_leaves_gives_way(page, noisy):
     second.locator("#kd-download-picture").wait_for()
 
 
-def test_who_waits_can_stop(page, noisy):
-    first, second = page(), page()
-    for each in (first, second):
-        drop(each, noisy)
-        choose(each, "reconstruct")
-        steps(each, 1_000_000)
-    first.locator("#kd-start").click()
-    first.locator("#kd-preview img").wait_for()
-    second.locator("#kd-start").click()
-    second.get_by_text("Waiting for its turn").wait_for()
+def test_who_waits_can_stop_at_once(two):
+    first, second = two
     second.locator("#kd-stop").click()
+    second.get_by_text("Stopped before the first step").first.wait_for()
+    second.wait_for_function("!document.querySelector('#kd-start').disabled")
+    assert first.locator("#kd-stop").is_enabled()  # its fit goes on
     first.locator("#kd-stop").click()
     first.locator("#kd-download-picture").wait_for()
-    second.get_by_text("Stopped before the first step").first.wait_for()
+
+
+GIVE = """([name, content, kind]) => {
+    const given = new DataTransfer();
+    given.items.add(new File([new Uint8Array(content)], name, { type: "image/png" }));
+    const about = { bubbles: true, cancelable: true };
+    document.body.dispatchEvent(kind === "paste"
+        ? new ClipboardEvent("paste", { ...about, clipboardData: given })
+        : new DragEvent("drop", { ...about, dataTransfer: given }));
+}"""
+
+
+# A promise would count as true before it is kept: the picture may have to come first.
+SHOWS = """grey => {
+    const image = document.querySelector("#kd-given img");
+    if (!image?.complete) return false;
+    const canvas = new OffscreenCanvas(1, 1).getContext("2d");
+    canvas.drawImage(image, 0, 0);
+    return Math.abs(canvas.getImageData(0, 0, 1, 1).data[0] - grey) < 3;
+}"""
+
+
+def test_a_picture_can_be_pasted_and_another_dropped_beside_it(page, tmp_path):
+    page = page()
+    for name, grey, kind in (("dark.png", 40, "paste"), ("light.png", 200, "drop")):
+        path = tmp_path / name
+        Image.new("L", (32, 24), grey).save(path)
+        page.evaluate(GIVE, [name, list(path.read_bytes()), kind])
+        page.locator("#kd-source").get_by_text(path.stem).wait_for()
+        page.wait_for_function(SHOWS, arg=grey)
 
 
 def test_wrong_input_is_one_line(page, noisy, tmp_path):
@@ -296,6 +327,27 @@ def test_the_server_is_for_this_machine_alone(server):
     for address in others - {"127.0.0.1"}:
         with pytest.raises(OSError):
             socket.create_connection((address, server.port), timeout=5).close()
+
+
+def test_only_what_was_uploaded_or_made_is_served(server):
+    for path in (server.log, server.log.name, "/etc/hostname"):
+        to = http.client.HTTPConnection("127.0.0.1", server.port)
+        with contextlib.closing(to):
+            to.request("GET", f"/gradio_api/file={path}")
+            assert to.getresponse().status == 403
+
+
+def test_a_page_that_is_closed_while_it_uploads_is_no_news():
+    from starlette.requests import ClientDisconnect
+
+    def told(error):
+        about = (type(error), error, None)
+        return is_worth_telling(
+            logging.LogRecord("", logging.ERROR, "", 0, "", (), about)
+        )
+
+    assert not told(ClientDisconnect())
+    assert told(OSError())
 
 
 def test_the_end_of_the_server_ends_a_fit_and_leaves_nothing(visit, noisy, tmp_path):

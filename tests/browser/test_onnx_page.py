@@ -137,7 +137,16 @@ def test_grey_and_tiles(scene, small_skip, opened, page, tmp_path):
     pixels = _saved(page, tmp_path)
     expected = np.rint(regenerate(tmp_path / "grey.onnx") * 255)
     assert np.abs(pixels[..., :3] - expected[..., None]).max() <= 1
-    assert "136 x 16, grey" in page.inner_text("#facts")
+    facts = page.inner_text("#facts")
+    assert "136 x 16, grey" in facts and "2 steps of all tiles, step 1 kept" in facts
+
+
+def test_the_steps_of_members_are_told_as_those_of_all(tiny, opened, page, tmp_path):
+    for members, words in ((1, ""), (3, " of 3 members")):
+        path = tmp_path / f"{members}.onnx"
+        opened(tiny.write(path, settings={"members": members}))
+        expected = f"120 steps{words}, step 100 kept, seed 3"
+        page.get_by_text(expected, exact=True).wait_for()
 
 
 def test_known_values(tiny, opened, page, tmp_path):

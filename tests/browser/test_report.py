@@ -1,9 +1,9 @@
 """The report as a person uses it: by mouse, by keyboard, on a phone, in the dark."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-
-from keras_dip.restoration import Evidence, Restoration, Snapshot, Source
 
 pytestmark = pytest.mark.browser
 
@@ -13,44 +13,22 @@ SHARE = "e => parseFloat(e.style.clipPath.split(' ')[1])"
 
 
 @pytest.fixture(scope="module")
-def report(scene, tiny_network, tmp_path_factory):
+def report(made, with_iterates, tmp_path_factory):
     """Write a report with everything in it; return its address."""
-    from keras_dip.latents import make_latent
-
-    clean, noisy = scene(48, 64, 3), scene(48, 64, 3, noise=0.1)
-    given = np.rint(noisy * 255).astype("uint8")
-    steps = np.array([25, 50, 75, 100])
-    source = Source(
-        tiny_network(48, 64),
-        make_latent("noise", (48, 64), 2, seed=1),
-        lambda x: x,
-        "uint8",
-        picture_at=lambda step: clean * np.float32(step / 100),
-    )
-    restoration = Restoration(
-        image=clean,
-        history={
-            "step": steps,
-            "loss": 1 / steps,
-            "criterion": np.array([0.4, 0.3, 0.2, 0.4]),
-            "psnr": np.array([20.0, 24.0, 27.0, 26.0]),
-        },
-        settings={
-            "task": "denoise",
-            "task_options": {"sigma": 0.1, "noise": "gaussian"},
-            "network": "a_network_with_a_long_name_" * 4,
-            "seed": 0,
-            "versions": {"keras_dip": "1.2.3"},
-        },
-        steps=100,
-        best_step=75,
-        stopped_by="wmv",
-        stop_reason="It was enough.",
-        seconds=10.0,
-        source=source,
+    plain = made(48, 64, 3)
+    settings = {
+        **plain.settings,
+        "task_options": {"sigma": 0.1, "noise": "gaussian"},
+        "network": "a_network_with_a_long_name_" * 4,
+    }
+    restoration = replace(
+        with_iterates(
+            plain, (25, 50, 75, 100), lambda step: plain.image * np.float32(step / 100)
+        ),
+        history={**plain.history, "psnr": np.array([20.0, 24.0, 27.0, 26.0])},
+        settings=settings,
         uncertainty=np.full((48, 64, 3), 0.01, "float32"),
-        snapshots={int(step): Snapshot(int(step), 0.1) for step in steps},
-        evidence=Evidence(given, lambda x: x, reference=clean),
+        evidence=replace(plain.evidence, reference=plain.image),
     )
     path = tmp_path_factory.mktemp("report") / "report.html"
     command = f"keras-dip denoise {'long_name_' * 30}.png -o out.png"

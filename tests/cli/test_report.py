@@ -1,7 +1,10 @@
 """--report: the page is written beside the picture, and names what made it."""
 
 import dataclasses
+import os
 import shlex
+import shutil
+import subprocess
 
 import click
 import pytest
@@ -90,6 +93,19 @@ def test_the_command_asks_for_the_same(typed):
 def test_what_only_keeps_a_run_is_left_out():
     asked = request_of(shlex.split("denoise a.png -o b.png --checkpoint c --force"))
     assert command_of(asked) == "keras-dip denoise -o b.png a.png"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names of files are text there")
+def test_a_name_that_is_no_text_is_written_as_the_shell_reads_it():
+    name = os.fsdecode(b"a '\xff\\.png")
+    asked = request_of(["denoise", name, "-o", "b.png"])
+    command = command_of(asked)
+    assert command == r"keras-dip denoise -o b.png $'a \'\xff\\.png'"
+    bash = shutil.which("bash")
+    if bash is not None:
+        script = f"keras-dip() {{ printf '%s' \"${{@: -1}}\"; }}; {command}"
+        done = subprocess.run([bash, "-c", script], capture_output=True, check=True)
+        assert done.stdout == os.fsencode(name)
 
 
 def request_of(words):

@@ -1,6 +1,8 @@
 """The page: everything is inside, nothing is left unescaped, nothing overwritten."""
 
+import os
 import re
+import tracemalloc
 from dataclasses import replace
 from html.parser import HTMLParser
 from urllib.parse import unquote
@@ -8,6 +10,7 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
+from keras_dip import memory
 from keras_dip.errors import ImageError
 from keras_dip.report import page_of
 from keras_dip.report.reproduction import python_of
@@ -96,6 +99,26 @@ def test_the_chosen_step_is_marked_in_every_curve(page, fitted):
         assert f"Step {fitted.best_step} was chosen." in plot
         assert plot.count('-chosen"') == 1
         assert "var(--mark)" in plot and "#0102" not in plot
+
+
+def test_iterates_are_told_by_the_pictures_that_are_shown(made, with_iterates):
+    clean = made(24, 32, 3).image
+    off = {25: 0.1, 50: 0.01, 75: 0.05, 100: 0.001}
+    # The curves are of the last of several members; the pictures are the mean of all.
+    several = made(
+        *(24, 32, 3),
+        image=clean + np.float32(off[75]),
+        evidence=Evidence(np.zeros((24, 32, 3), "uint8"), reference=clean),
+        history={**made(24, 32, 3).history, "psnr": np.full(4, 12.34)},
+    )
+    iterates = with_iterates(several, off, lambda step: clean + np.float32(off[step]))
+    page = page_of(iterates, "report.html")
+    told = re.findall(r'>Step (\d+)</span>\s*<span class="note">([^<]*)', page)
+    # By definition -20 log10 of the distance.
+    values = [("25", "20.00"), ("50", "40.00"), ("75", "26.02"), ("100", "60.00")]
+    assert told == [(step, f"{decibels} dB") for step, decibels in values]
+    unjudged = replace(iterates, evidence=None)
+    assert page_of(unjudged, "report.html").count("criterion 0.1<") == 4
 
 
 def test_the_mark_stands_where_the_step_is(made):
@@ -230,6 +253,23 @@ def test_a_page_of_512_pixels_is_below_5_megabytes(made, with_iterates):
     assert MEGABYTE < len(page.encode()) < 5 * MEGABYTE
 
 
+def test_a_page_takes_no_more_memory_than_the_estimate_of_a_fit_has(made, monkeypatch):
+    # That has memory.PER_VALUE bytes for each number of the picture. What is looked at
+    # for whiteness is of one size, however large the picture.
+    monkeypatch.setattr("keras_dip.report.page.MIDDLE", 128)
+    shape = (1200, 1600, 3)
+    flat = np.full(shape, 0.5, "float32")
+    evidence = Evidence(np.full(shape, 120, "uint8"), lambda x: x, known=flat)
+    large = made(*shape, image=flat, uncertainty=flat, evidence=evidence)
+    tracemalloc.start()
+    try:
+        page_of(large, "report.html")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 1 < peak / flat.size < memory.PER_VALUE / 2
+
+
 def test_report_writes_the_page_and_overwrites_nothing(made, tmp_path):
     restoration, path = made(24, 32, 3), tmp_path / "report.html"
     restoration.report(path, title="a picture")
@@ -241,6 +281,15 @@ def test_report_writes_the_page_and_overwrites_nothing(made, tmp_path):
     restoration.report(path, force=True)
     assert path.read_bytes() != b"mine"
     assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_names_that_are_no_text_are_shown_as_far_as_they_are(made, tmp_path):
+    name, path = os.fsdecode(b"a\xff.png"), tmp_path / "r.html"
+    made(24, 32, 3).report(path, title=name, onnx=tmp_path / f"{name}.onnx")
+    text = path.read_bytes().decode()  # all of it is UTF-8
+    assert "<h1>a?.png</h1>" in text
+    if os.name != "nt":
+        assert 'href="./a%FF.png.onnx"' in text
 
 
 def test_a_bad_suffix_is_refused(made, tmp_path):

@@ -92,6 +92,78 @@ def test_who_stops_listening_stops_the_fit(job):
     assert stop.is_set()
 
 
+def test_who_stops_while_another_fits_is_told_at_once(job):
+    stop, states = threading.Event(), []
+    with jobs.TURNS.turn(threading.Event(), print):
+        for state in job(stop=stop).states():
+            states.append(state)
+            if state.phase == "waiting":
+                stop.set()
+    assert states[-2].before == 1
+    assert (states[-1].phase, states[-1].error) == ("failed", jobs.STOPPED_EARLY)
+
+
+def test_of_members_the_mean_is_shown_which_never_falls_back(job):
+    watched = job()
+    watch = jobs._Watch(watched)
+    shown = []
+    for number, value in ((1, 0.8), (2, 0.4), (3, 0.0)):
+        watch.start(100, number, 3)
+        for step in (25, 100):
+            watch.show(step, np.full((2, 2), value))
+            shown.append(float(watched.state.picture.mean()))
+    # 0.8, then with 0.4 of a weight of 1/4 and of 1, then with 0 alike.
+    expected = [0.8, 0.8, 0.9 / 1.25, 0.6, 1.2 / 2.25, 0.4]
+    np.testing.assert_allclose(shown, expected)
+    watch.start(100, 2, 6, "tile")
+    watch.show(25, np.ones((2, 2)))
+    assert (watched.state.picture == 1).all()
+
+
+def test_tiles_are_shown_in_the_whole_picture(job, source, monkeypatch):
+    monkeypatch.setattr(jobs, "PREVIEW_SECONDS", 0.0)
+    Image.new("RGB", (160, 20), (255, 0, 0)).save(source)
+    asked = jobs.arguments_of
+    monkeypatch.setattr(
+        jobs,
+        "arguments_of",
+        lambda request: asked(request) | {"tile": 128, "network": "deep_decoder"},
+    )
+    shown = {}
+    show = jobs._Watch.show
+
+    def noted(watch, step, picture):
+        shown.setdefault(watch.job.state.place, picture)
+        show(watch, step, picture)
+
+    monkeypatch.setattr(jobs._Watch, "show", noted)
+    end = list(job("reconstruct", steps="2").states())[-1]
+    first, last = shown["tile 1 of 2"], shown["tile 2 of 2"]
+    assert first.shape == last.shape == end.restoration.image.shape
+    as_it_came = np.array([1, 0, 0], "float32")
+    assert (first[:, 128:] == as_it_came).all() and (first[:, :96] != as_it_came).any()
+    assert (last[:, -32:] != as_it_came).any()
+
+
+@pytest.mark.parametrize(
+    ("task", "answers", "shape", "expected"),
+    [
+        ("denoise", {}, (6, 8), (6, 8, 1)),
+        ("denoise", {}, (6, 8, 5), (6, 8, 5)),
+        ("super_resolve", {"factor": "2"}, (6, 8, 3), (12, 16, 3)),
+        ("demosaic", {}, (6, 8), (6, 8, 3)),
+        ("inpaint", {}, (6, 8, 2), (6, 8, 1)),
+        ("inpaint", {}, (6, 8, 4), (6, 8, 3)),
+    ],
+)
+def test_what_came_in_is_what_tiles_are_put_into(task, answers, shape, expected):
+    made = tasks.get(task)(**{name: int(value) for name, value in answers.items()})
+    white = np.full(shape, 255, "uint8")
+    begun = jobs.as_begun(jobs.Ready(made, white, None, None, None))
+    assert begun.shape == expected and begun.dtype == np.float32
+    assert (begun == (0.5 if shape == (6, 8, 5) else 1)).all()
+
+
 def test_an_error_is_one_line(job):
     end = list(job("super_resolve", answers={"factor": "-3"}).states())[-1]
     assert end.phase == "failed"

@@ -63,9 +63,17 @@ def test_both_sides_have_the_size_of_the_result():
     ("state", "words"),
     [
         (State(), "Preparing"),
-        (State("fitting", 25, 400, seconds=61), "step 25 of at most 400, 1:01"),
-        (State("fitting", 25, 400, place="tile 2 of 6"), "tile 2 of 6, step 25"),
-        (State("finishing", 25, 400), "after step 25"),
+        (State("waiting", before=1), "one fit comes first"),
+        (State("waiting", before=2), "2 fits come first"),
+        (
+            State("fitting", step=25, total=400, seconds=61),
+            "step 25 of at most 400, 1:01",
+        ),
+        (
+            State("fitting", step=25, total=400, place="tile 2 of 6"),
+            "tile 2 of 6, step 25",
+        ),
+        (State("finishing", step=25, total=400), "after step 25"),
         (State("restored", restoration=RESTORED), "Writing files"),
         (State("done", restoration=RESTORED), "70 steps in 1:05. It was &lt;enough"),
         (State("failed", error="Expected <b>."), "Expected &lt;b&gt;."),
@@ -76,7 +84,7 @@ def test_the_status_says_what_is_going_on(state, words):
     html = looks.status(state)
     assert words in html
     assert ("<progress" in html) == (
-        state.phase in ("preparing", "fitting", "finishing")
+        state.phase in ("waiting", "preparing", "fitting", "finishing")
     )
 
 
