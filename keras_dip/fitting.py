@@ -253,7 +253,7 @@ class PriorModel(steps_of(keras.config.backend()), keras.Model):  # type: ignore
         weights = self.averaged_weights or self.network.trainable_variables
         return Candidate(
             self.step,
-            [ops.convert_to_numpy(weight).copy() for weight in weights],
+            self.arrays_of(weights),
             self.averaged_output if self.average else None,
         )
 

@@ -313,7 +313,7 @@ class Member:
     def progress(self) -> dict[str, Any]:
         """Return everything that a run needs to continue this one, as nested data."""
         return {
-            "variables": [ops.convert_to_numpy(v) for v in self.model.progress],
+            "variables": self.model.arrays_of(self.model.progress),
             "parts": {
                 name: {key: getattr(part, key) for key in part.SAVED}
                 for name, part in self._parts().items()

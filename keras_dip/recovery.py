@@ -10,7 +10,6 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
 from keras_dip.fitting import PriorModel
 
@@ -108,7 +107,8 @@ class Recovery(keras.callbacks.Callback):
 
 
 def _values(model: PriorModel) -> list[np.ndarray]:
-    return [ops.convert_to_numpy(variable).copy() for variable in model.state]
+    arrays: list[np.ndarray] = model.arrays_of(model.state)
+    return arrays
 
 
 def _is_finite(model: PriorModel, state: list[np.ndarray]) -> bool:

@@ -17,6 +17,11 @@ from keras_dip.models.hardware import gpus
 BACKENDS = ("tensorflow", "jax")
 AUTO = "auto"
 
+NO_GRADIENT = (
+    "Expected a degradation and a data term that are differentiable. Received: a loss "
+    "without a gradient"
+)
+
 CACHE = "KERAS_DIP_COMPILE_CACHE"
 """The environment variable with the folder in which XLA keeps what it compiled."""
 

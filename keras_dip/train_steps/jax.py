@@ -5,7 +5,9 @@ donated. On a GPU many steps are one `jax.lax` loop. Of fits that go on together
 variables get a leading axis, over which `jax.vmap` takes the steps.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -13,6 +15,7 @@ import keras
 import numpy as np
 
 from keras_dip import together
+from keras_dip.train_steps import NO_GRADIENT
 
 
 def keep_compiled(folder: str) -> None:
@@ -74,10 +77,22 @@ class Steps:
     def make_train_function(self: Any, force: bool = False) -> None:
         """Let Keras compile the step; of fits that go on together, meet the others."""
         group = together.in_force()
-        if group is None:
-            super().make_train_function(force)  # type: ignore[misc]
+        if group is not None:
+            take = partial(_meet, self, group)
         else:
-            self.train_function = lambda state, data: _meet(self, group, state, data)
+            if force or getattr(self, "_compiled_steps", None) is None:
+                super().make_train_function(True)  # type: ignore[misc]
+                self._compiled_steps = self.train_function
+            take = self._compiled_steps
+
+        def take_or_give_back(state: Any, data: Any) -> Any:
+            try:
+                return take(state, data)
+            except Exception:
+                _give_back(self, state)
+                raise
+
+        self.train_function = take_or_give_back
 
     def train_step(self: Any, state: Any, data: Any) -> tuple[Any, Any]:
         """Take as many steps as `data` says, an integer of shape [1]."""
@@ -93,6 +108,11 @@ class Steps:
         trainable = [v.value for v in self.trainable_variables]
         others = [v.value for v in self.non_trainable_variables]
         return np.asarray(self.traced.picture(trainable, others, z))
+
+    def arrays_of(self: Any, variables: Sequence[Any]) -> list[np.ndarray]:
+        """Return copies of the values of variables, which leave the device together."""
+        values = jax.device_get([variable.value for variable in variables])
+        return [np.array(value) for value in values]
 
     def sync(self: Any) -> None:
         """Give the variables the values of the last step; during a fit they have none.
@@ -168,22 +188,18 @@ def _meet(model: Any, group: together.Together, state: Any, iterator: Any) -> An
     count, _, _ = keras.utils.unpack_x_y_sample_weight(next(iterator))
     *values, metrics = state
     fit = _Fit(model, tuple(values), int(np.reshape(count, ())))
-    try:
-        after = group.meet((model.traced, fit.count), fit, model.traced.steps)
-    except Exception:
-        _give_back(model, values)
-        raise
+    after = group.meet((model.traced, fit.count), fit, model.traced.steps)
     return {"loss": _loss(model, after)}, (*after, metrics)
 
 
-def _give_back(model: Any, values: list[list[Any]]) -> None:
+def _give_back(model: Any, state: Any) -> None:
     """Let variables have their values again, as far as these are not lost."""
     variables = (
         *model.trainable_variables,
         *model.non_trainable_variables,
         *model.optimizer.variables,
     )
-    flat = [value for part in values for value in part]
+    flat = [value for part in state[:3] for value in part]
     for variable, value in zip(variables, flat, strict=True):
         if not value.is_deleted():
             variable.assign(value)
@@ -212,17 +228,38 @@ def _loss(model: Any, values: Any) -> Any:
     return next(value for variable, value in others if variable is model.last_loss)
 
 
+def _marked(found: list[bool]) -> Any:
+    """Return the identity, which adds to `found` when a gradient goes through it."""
+
+    @jax.custom_jvp
+    def mark(loss: Any) -> Any:
+        return loss
+
+    def tangent(values: Any, tangents: Any) -> Any:
+        is_zero = isinstance(tangents[0], jax.custom_derivatives.SymbolicZero)
+        found.extend([] if is_zero else [True])
+        return values[0], tangents[0]
+
+    mark.defjvp(tangent, symbolic_zeros=True)
+    return mark
+
+
 def _one_step(
     model: Any, trainable: list[Any], others: list[Any], optimizer: list[Any]
 ) -> tuple[list[Any], list[Any], list[Any]]:
+    found: list[bool] = []
+    mark = _marked(found)
+
     def compare(trainable: list[Any]) -> Any:
         pairs = _pairs(model, trainable, others)
         pairs += zip(model.optimizer.variables, optimizer, strict=True)
         with keras.StatelessScope(state_mapping=pairs) as scope:
             scaled_loss, loss, output = model.draw_and_compare()
-        return scaled_loss, (loss, output, _others(model, scope))
+        return mark(scaled_loss), (loss, output, _others(model, scope))
 
     gradients, (loss, output, others) = jax.grad(compare, has_aux=True)(trainable)
+    if not found:  # told while tracing
+        raise ValueError(NO_GRADIENT)
     trainable, optimizer = model.optimizer.stateless_apply(
         optimizer, gradients, trainable
     )

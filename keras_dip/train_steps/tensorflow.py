@@ -1,11 +1,14 @@
 """The train step as a `tf.function`, in which a while loop takes many steps."""
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from keras_dip.train_steps import NO_GRADIENT
 
 CACHE_FLAG = "--tf_xla_persistent_cache_directory"
 
@@ -68,6 +71,10 @@ class Steps:
         picture: np.ndarray = self.predict_on_batch(z)
         return picture
 
+    def arrays_of(self: Any, variables: Sequence[Any]) -> list[np.ndarray]:
+        """Return copies of the values of variables."""
+        return [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
+
     def sync(self: Any) -> None:
         """Do nothing: variables always have their present values."""
 
@@ -78,10 +85,7 @@ def _one_step(model: Any, i: Any) -> Any:
         scaled_loss, loss, output = model.draw_and_compare()
     gradients = tape.gradient(scaled_loss, weights)
     if all(gradient is None for gradient in gradients):  # told while tracing
-        raise ValueError(
-            "Expected a degradation and a data term that are differentiable. "
-            "Received: a loss without a gradient"
-        )
+        raise ValueError(NO_GRADIENT)
     _apply(model.optimizer, gradients, weights)
     model.note(loss, output)
     return i + 1

@@ -44,11 +44,22 @@ def weights_after(steps):
 """
 
 
-def test_a_step_is_that_of_tensorflow(run_jax, tmp_path, monkeypatch):
+AS_ON_A_GPU = """
+from keras_dip.models import fused, fused_jax
+from keras_dip.train_steps.jax import Steps
+fused._jax_forms = lambda: fused_jax
+Steps.loops = True
+"""
+
+
+@pytest.mark.parametrize("before", ["", AS_ON_A_GPU], ids=["cpu", "as on a gpu"])
+def test_a_step_is_that_of_tensorflow(before, run_jax, tmp_path, monkeypatch):
     names = {}
     monkeypatch.setattr(keras.random, "normal", keras.random.normal)  # put back
     exec(ONE_STEP, names)
-    run_jax(f"{ONE_STEP}for n in (1, {STEPS}): np.savez(f'{{n}}', *weights_after(n))")
+    run_jax(
+        f"{before}{ONE_STEP}for n in (1, {STEPS}): np.savez(f'{{n}}', *weights_after(n))"
+    )
     for steps in (1, STEPS):
         expected = names["weights_after"](steps)
         found = list(np.load(tmp_path / f"{steps}.npz").values())

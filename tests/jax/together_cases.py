@@ -12,8 +12,10 @@ from PIL import Image
 from keras_dip import DeepImagePrior, images, member
 from keras_dip.batch.local import Ended
 from keras_dip.cli import main
+from keras_dip.models import fused, fused_jax
 from keras_dip.recovery import Recovery
 from keras_dip.stopping import StoppingRule
+from keras_dip.train_steps.jax import Steps
 
 SIZE = (12, 10)
 
@@ -93,6 +95,16 @@ def test_members_together_are_those_that_were_fitted_in_turn(fit, monkeypatch):
     assert together.uncertainty.max() > 1e-3
     assert compiled(priors[0]) == [3]
     assert priors[1]._twins._model is None
+
+
+def test_as_on_a_gpu_they_are_too(fit, monkeypatch):
+    # One convolution for all, many steps in a loop.
+    monkeypatch.setattr(fused, "_jax_forms", lambda: fused_jax)
+    monkeypatch.setattr(Steps, "loops", True)
+    together = fit(3, stop="none", steps=50)
+    assert compiled(together) == [3]
+    alone = fit(1, stop="none", steps=50)
+    check_equal(together.restoration, alone.restoration)
 
 
 def test_two_of_three_at_a_time_make_the_same(fit):
