@@ -51,6 +51,9 @@ MINUTES = 7.0
 LARGEST_FIT, LARGEST_OF_MANY = 512, 256
 """Sides of the pictures that are restored to the end, and of those per minute."""
 
+LARGE_FIT = 1024
+"""Side of one more that is restored, if steps of this size are measured."""
+
 MARKS = (28, 29, 30, 31, 32, 33, 34)
 """PSNR in dB. BM3D with known sigma (bm3d 4.0.3) brings the astronaut to 31.04."""
 
@@ -68,6 +71,8 @@ LIMITS = (NO_TIME, None)
 
 REHEARSAL = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # they share the GPU
 CORES_FOR_REHEARSAL = 4
+SHARE_OF_REHEARSAL = 0.6
+"""Of the minutes, at most."""
 
 
 @dataclass
@@ -169,14 +174,14 @@ def _rehearse(
 ) -> dict[tuple[Any, ...], float]:
     """Compile what the rows need in processes of their own; return their seconds."""
     most, small = min(LARGEST_FIT, sizes[-1]), min(LARGEST_OF_MANY, sizes[-1])
+    fits = {most, small, *(size for size in sizes if size == LARGE_FIT)}
     calls: list[tuple[str, tuple[Any, ...]]] = [
         ("rehearsed_steps", (size, policy, kind))
         for size in reversed(sizes)
         for policy in POLICIES
     ]
     calls += [
-        ("rehearsed_fit", (most, kind)),
-        ("rehearsed_fit", (small, kind)),
+        *(("rehearsed_fit", (size, kind)) for size in sorted(fits)),
         ("members_row", (most, kind, LIMITS[:1])),
         ("pictures_row", (small, kind, None, LIMITS[:1])),
     ]
@@ -186,7 +191,7 @@ def _rehearse(
         __name__,
         calls,
         at_once=cores() - 2,
-        seconds=budget.left,
+        seconds=SHARE_OF_REHEARSAL * budget.left,
         environment={**REHEARSAL, CACHE: folder},
     )
     done = [result for result in results if result and "compile_seconds" in result]
@@ -240,7 +245,7 @@ def _rows(sizes: list[int], count: int, kind: str, budget: Budget) -> dict[str, 
             *("fit", f"time to quality, {name}", marks_row),
             *(name, clean, kind, budget),
         )
-        for name, clean in pictures(most)
+        for name, clean in pictures(most, sizes)
     ]
     alone = budget.row(
         "many", f"{small}x{small} one at a time", one_at_a_time, small, kind, budget
@@ -324,7 +329,7 @@ def steps_row(
     }
 
 
-def pictures(size: int) -> Iterator[tuple[str, np.ndarray]]:
+def pictures(size: int, sizes: Sequence[int] = ()) -> Iterator[tuple[str, np.ndarray]]:
     """Give clean pictures and their names; scikit-image brings the astronaut."""
     from skimage import data
 
@@ -333,7 +338,8 @@ def pictures(size: int) -> Iterator[tuple[str, np.ndarray]]:
     top, left = ((n - side) // 2 for n in astronaut.shape[:2])
     crop = astronaut[top : top + side, left : left + side] / 255
     yield f"astronaut {side}x{side}", crop
-    yield f"waves {size}x{size}", clean_picture(size)
+    for side in (size, *(side for side in sizes if side == LARGE_FIT)):
+        yield f"waves {side}x{side}", clean_picture(side)
 
 
 def marks_row(

@@ -58,7 +58,8 @@ def test_a_step_is_that_of_tensorflow(before, run_jax, tmp_path, monkeypatch):
     monkeypatch.setattr(keras.random, "normal", keras.random.normal)  # put back
     exec(ONE_STEP, names)
     run_jax(
-        f"{before}{ONE_STEP}for n in (1, {STEPS}): np.savez(f'{{n}}', *weights_after(n))"
+        f"{before}{ONE_STEP}for n in (1, {STEPS}):"
+        " np.savez(f'{n}', *weights_after(n))"
     )
     for steps in (1, STEPS):
         expected = names["weights_after"](steps)
