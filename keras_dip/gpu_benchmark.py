@@ -2,14 +2,9 @@
 
 Rows are measured one by one, the most telling first; a row that would take longer than
 what is left of the minutes is left out and named. The same rows can be had of a CPU.
-
-To compile a step for a GPU takes JAX a minute, and all rows together would take ten. So
-they are first rehearsed in processes of their own, side by side, which leave what they
-compiled in a folder for the measurement.
 """
 
 import math
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,9 +16,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_dip import side_by_side
 from keras_dip.arguments import device_scope
-from keras_dip.batch.machine import cores
 from keras_dip.benchmark import (
     NOISE,
     clean_picture,
@@ -41,7 +34,6 @@ from keras_dip.prior import DeepImagePrior
 from keras_dip.settings import DEFAULT
 from keras_dip.together import Together
 from keras_dip.traces import Twins, shared_traces
-from keras_dip.train_steps import CACHE
 
 SIZES = (256, 512, 1024, 2048)
 POLICIES = (MIXED, FLOAT32)
@@ -68,11 +60,6 @@ MEMBERS, MANY = 4, 16
 NO_TIME = 1e-3  # seconds after which a fit ends that only has to be compiled
 LIMITS = (NO_TIME, None)
 """Seconds of the fits of a row: what is compiled in the first one is not measured."""
-
-REHEARSAL = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # they share the GPU
-CORES_FOR_REHEARSAL = 4
-SHARE_OF_REHEARSAL = 0.6
-"""Of the minutes, at most."""
 
 
 @dataclass
@@ -124,7 +111,6 @@ def measure(
     count: int = STEPS,
     minutes: float = MINUTES,
     device: str | None = None,
-    rehearsed: bool | None = None,
     tell: Callable[[str], None],
 ) -> dict[str, Any]:
     """Measure as many rows as the minutes allow; return plain data.
@@ -135,8 +121,6 @@ def measure(
         count: How many steps are measured for each figure.
         minutes: After which no row is begun.
         device: "cpu" or "gpu"; None for the GPU.
-        rehearsed: Whether all is compiled beforehand, side by side; None for JAX on a
-            GPU of a machine with enough cores.
         tell: Called with what is measured next.
 
     Raises:
@@ -150,16 +134,8 @@ def measure(
         )
     sizes, kind = sorted(sizes or SIZES), device or "gpu"
     budget = Budget(60 * minutes, tell)
-    if rehearsed is None:
-        by_jax = keras.config.backend() == "jax" and kind == "gpu"
-        rehearsed = by_jax and cores() >= CORES_FOR_REHEARSAL
-    with tempfile.TemporaryDirectory() as folder:
-        compiled = _rehearse(sizes, kind, budget, folder) if rehearsed else {}
-        with device_scope(kind):
-            rows = _rows(sizes, count, kind, budget)
-    for row in (*rows["steps"], *rows["marks"]):
-        key = _key(row)
-        row["compile_seconds"] = compiled.get(key, row["compile_seconds"])
+    with device_scope(kind):
+        rows = _rows(sizes, count, kind, budget)
     return {
         "machine": {**machine(kind), "name": device_name(kind)},
         "preset": DEFAULT,
@@ -167,56 +143,6 @@ def measure(
         "left_out": budget.left_out,
         "seconds": budget.seconds - budget.left,
     }
-
-
-def _rehearse(
-    sizes: list[int], kind: str, budget: Budget, folder: str
-) -> dict[tuple[Any, ...], float]:
-    """Compile what the rows need in processes of their own; return their seconds."""
-    most, small = min(LARGEST_FIT, sizes[-1]), min(LARGEST_OF_MANY, sizes[-1])
-    fits = {most, small, *(size for size in sizes if size == LARGE_FIT)}
-    calls: list[tuple[str, tuple[Any, ...]]] = [
-        ("rehearsed_steps", (size, policy, kind))
-        for size in reversed(sizes)
-        for policy in POLICIES
-    ]
-    calls += [
-        *(("rehearsed_fit", (size, kind)) for size in sorted(fits)),
-        ("members_row", (most, kind, LIMITS[:1])),
-        ("pictures_row", (small, kind, None, LIMITS[:1])),
-    ]
-    budget.tell(f"compilation, in {len(calls)} processes")
-    _backend().keep_compiled(folder)
-    results = side_by_side.call_all(
-        __name__,
-        calls,
-        at_once=cores() - 2,
-        seconds=SHARE_OF_REHEARSAL * budget.left,
-        environment={**REHEARSAL, CACHE: folder},
-    )
-    done = [result for result in results if result and "compile_seconds" in result]
-    return {_key(result): result["compile_seconds"] for result in done}
-
-
-def _key(row: dict[str, Any]) -> tuple[Any, ...]:
-    """Return what a row's compilation depends on: all fits of a size are one."""
-    if "step_seconds" in row:
-        return ("step", row["size"], row["policy"])
-    return ("fit", row["size"])
-
-
-def rehearsed_steps(size: int, policy: str, kind: str) -> dict[str, Any]:
-    """Return `steps_row` of a single step."""
-    with device_scope(kind):
-        return steps_row(size, policy, 1, kind, None)
-
-
-def rehearsed_fit(size: int, kind: str) -> dict[str, Any]:
-    """Return the seconds of a fit that ends when it is compiled."""
-    clean = clean_picture(size).astype("float32")
-    prior = DeepImagePrior(device=kind, time_limit=NO_TIME)
-    fit = prior.fit(noisy_picture(size), reference=clean)
-    return {"size": size, "compile_seconds": fit.seconds}
 
 
 def _rows(sizes: list[int], count: int, kind: str, budget: Budget) -> dict[str, Any]:
@@ -362,7 +288,6 @@ def marks_row(
     curve, seconds = fit.history["psnr"], fit.history["seconds"]
     return {
         "picture": name,
-        "size": max(clean.shape),
         "policy": fit.settings["dtype_policy"],
         "compile_seconds": first.seconds,
         "psnr_before": psnr(noisy / np.float32(255), clean),
@@ -404,9 +329,7 @@ def one_at_a_time(size: int, kind: str, budget: Budget) -> dict[str, Any] | None
     }
 
 
-def members_row(
-    size: int, kind: str, limits: Sequence[float | None] = LIMITS
-) -> dict[str, Any]:
+def members_row(size: int, kind: str) -> dict[str, Any]:
     """Return what a restoration of one member costs, and one of several at once.
 
     Compiled, by the default preset; each member is stopped by its own rule, so that
@@ -418,7 +341,7 @@ def members_row(
             DeepImagePrior, device=kind, members=members, fit_together=members
         )
         with shared_traces(Twins()):
-            for limit in limits:
+            for limit in LIMITS:
                 whole = fit(time_limit=limit).fit(noisy_picture(size))
         measured[members] = (whole.seconds, whole.steps / members)
     (alone, steps_alone), (seconds, steps) = measured.values()
@@ -436,7 +359,6 @@ def pictures_row(
     size: int,
     kind: str,
     alone: dict[str, Any] | None,
-    limits: Sequence[float | None] = LIMITS,
 ) -> dict[str, Any]:
     """Return what pictures of one size cost that are fitted at once, compiled."""
 
@@ -445,7 +367,7 @@ def pictures_row(
         return prior.fit(noisy_picture(size)).steps
 
     with shared_traces(Twins()):
-        for limit in limits:
+        for limit in LIMITS:
             start = time.perf_counter()
             fits = [partial(restore, seed, limit) for seed in range(MANY)]
             ends = Together(MANY).run(fits)

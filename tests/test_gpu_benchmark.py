@@ -157,38 +157,6 @@ def test_what_was_never_reached_has_no_seconds():
     assert first_at(np.array([False, False]), np.array([1.0, 2.0])) is None
 
 
-def test_what_was_rehearsed_tells_the_seconds_of_compiling(small, monkeypatch):
-    kept, asked = [], {}
-    backend = SimpleNamespace(keep_compiled=kept.append)
-
-    def call_all(module, calls, *, environment, **others):
-        asked.update(calls=list(calls), environment=environment)
-        assert module == gpu_benchmark.__name__
-        done = {"size": 32, "policy": "float32", "step_seconds": 1.0}
-        return [
-            {**done, "compile_seconds": 70.5},
-            {"size": 32, "compile_seconds": 80.5},
-            None,  # it failed
-            {"seconds": 3.0},  # members
-        ]
-
-    monkeypatch.setattr(gpu_benchmark.side_by_side, "call_all", call_all)
-    monkeypatch.setattr(gpu_benchmark, "_backend", lambda: backend)
-    monkeypatch.setattr(gpu_benchmark, "POLICIES", ("float32", "mixed_bfloat16"))
-    told = []
-
-    rows = measure([32], count=2, device="cpu", rehearsed=True, tell=told.append)
-
-    assert [name for name, _ in asked["calls"]] == [
-        *["rehearsed_steps"] * 2, "rehearsed_fit", "members_row", "pictures_row"
-    ]  # fmt: skip
-    assert kept == [asked["environment"]["KERAS_DIP_COMPILE_CACHE"]]
-    assert told[0] == "compilation, in 5 processes"
-    first, second = rows["steps"]
-    assert first["compile_seconds"] == 70.5 and second["compile_seconds"] < 60
-    assert [row["compile_seconds"] for row in rows["marks"]] == [80.5, 80.5]
-
-
 def test_with_jax_nothing_of_tensorflow_is_needed():
     pytest.importorskip("jax")
     program = ALONE.replace("SMALL", repr(SMALL))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -107,8 +106,6 @@ def command(
 def _measure_of(gpu: bool) -> Callable[..., dict[str, Any]]:
     """Return what measures; Keras is imported here."""
     if gpu:
-        # Processes that compile for it share it, and what is told is what was used.
-        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
         from keras_dip.gpu_benchmark import measure as measure_gpu
 
         return measure_gpu
