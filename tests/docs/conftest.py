@@ -4,45 +4,35 @@ from dataclasses import replace
 
 import pytest
 
-CHANNELS = 4
+STEPS, CHANNELS = 2, 4
 
 
-@pytest.fixture(scope="session")
-def all_traces():
-    """Compiled steps of all fits so far, by what their graphs were made from."""
-    from keras_dip.traces import Traces
+class Limit:
+    """The largest number of steps of a fit."""
 
-    class AllTraces(Traces):
-        def __init__(self):
-            super().__init__()
-            self.kept = {}
-
-        def model(self, key, parts, build):
-            one = self.kept.setdefault((key, *map(id, parts)), Traces())
-            return one.model(key, parts, build)
-
-    return AllTraces()
+    def __init__(self):
+        self.steps = STEPS
 
 
 @pytest.fixture
-def short_fits(all_traces, monkeypatch):
-    """Let fits end after a few steps; return an object with their largest number.
+def short_fits(monkeypatch):
+    """Let fits end after a few steps; return the `Limit`.
 
     Everything else of a fit is as it is: the task, the stopping rule, members, tiles,
-    checkpoints, files. Networks by name keep one thin scale, as tracing the step of
-    five takes seconds.
+    checkpoints, files. Tracing the step of a network of five scales takes seconds: here
+    networks by name keep one thin scale, and their steps are run without being traced.
     """
-    from keras_dip import models, prior
-    from keras_dip.traces import shared_traces
+    from keras_dip import member, models, prior
+    from keras_dip.fitting import PriorModel
+    from keras_dip.train_steps import tensorflow
 
-    class Limit:
-        steps = 30  # reports at 25 and at 30
-
+    limit = Limit()
     resolve, build = prior.resolve, models.build
+    compile_model, train_step = PriorModel.compile, PriorModel.train_step
 
     def short(*args, **given):
         settings = resolve(*args, **given)
-        return replace(settings, steps=min(settings.steps, Limit.steps))
+        return replace(settings, steps=min(settings.steps, limit.steps))
 
     def thin(name, image_size, **given):
         for option, value in {**models.effective_options(name, {}), **given}.items():
@@ -55,7 +45,20 @@ def short_fits(all_traces, monkeypatch):
                 given[option] = 1
         return build(name, image_size, **given)
 
+    def compiled(self, **given):
+        compile_model(self, **{**given, "jit_compile": False}, run_eagerly=True)
+
+    def untraced(self, data):
+        # Of the loss a number: Keras cannot take a variable apart outside of a graph.
+        return {"loss": float(train_step(self, data)["loss"])}
+
+    def apply(optimizer, gradients, weights):
+        optimizer.apply(gradients, weights)
+
     monkeypatch.setattr(prior, "resolve", short)
     monkeypatch.setattr(models, "build", thin)
-    with shared_traces(all_traces):
-        yield Limit
+    monkeypatch.setattr(member, "STEPS", STEPS)  # of the consolidation
+    monkeypatch.setattr(PriorModel, "compile", compiled)
+    monkeypatch.setattr(PriorModel, "train_step", untraced)
+    monkeypatch.setattr(tensorflow, "_apply", apply)
+    return limit

@@ -134,10 +134,11 @@ class Shell:
     Args:
         folder: where it begins.
         capture: pytest's, of what is printed.
+        limit: that of `short_fits`.
     """
 
-    def __init__(self, folder, capture):
-        self.folder, self.capture = folder, capture
+    def __init__(self, folder, capture, limit):
+        self.folder, self.capture, self.limit = folder, capture, limit
         self.wrote = set()
         self.printed = ""
 
@@ -273,7 +274,11 @@ class Resume(Verb):
     BEFORE = ("denoise", "in.png", "-o", "out.png")
 
     def prepare(self):
+        from keras_dip.fitting import REPORT_INTERVAL
+
         shell, (_, source, _, output) = self.shell, self.BEFORE
+        self.steps = shell.limit.steps
+        shell.limit.steps = REPORT_INTERVAL + 1  # so that there is a rest to resume
         if not (shell.folder / source).exists():
             picture(shell.folder / source)
         (shell.folder / output).unlink(missing_ok=True)
@@ -285,6 +290,7 @@ class Resume(Verb):
         return [self.shell.folder / self.BEFORE[-1]]
 
     def check(self, printed):
+        self.shell.limit.steps = self.steps
         assert not self.path("folder").exists()
 
 

@@ -115,7 +115,7 @@ def shell(short_fits, tmp_path, capsys, monkeypatch):
     server.serve = lambda *, port, **_: print("served at", port)
     monkeypatch.setitem(sys.modules, server.__name__, server)
     monkeypatch.setattr(ui, "find_spec", lambda name: name)
-    return SHELL["Shell"](tmp_path, capsys)
+    return SHELL["Shell"](tmp_path, capsys, short_fits)
 
 
 @pytest.mark.parametrize(
