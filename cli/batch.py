@@ -22,6 +22,7 @@ from keras_dip.cli.batch_job import Cut, Job, local_files, settings_of
 from keras_dip.cli.batch_parts import Work, divisible, remove_empty
 from keras_dip.cli.batch_progress import Tally, display_for
 from keras_dip.cli.batch_request import absolute
+from keras_dip.cli.batch_together import Group, apart, grouped
 from keras_dip.cli.messages import Messages
 from keras_dip.cli.request import Request
 from keras_dip.cli.summary import print_json
@@ -33,8 +34,8 @@ class Runner(Protocol):
     """Who does the work, here or elsewhere."""
 
     def run(
-        self, jobs: Iterable[Job]
-    ) -> Generator[Ended[Job, Entry | Cut], None, None]:
+        self, jobs: Iterable[Job | Group]
+    ) -> Generator[Ended[Job | Group, Entry | Cut | list[Entry]], None, None]:
         """Give each job back once, with its result or with what it died of.
 
         When all jobs have ended it asks for more before it ends.
@@ -55,6 +56,8 @@ class Batch:
         divides: The output folder, if tiles of one picture may be fitted at the same
             time; None if not.
         as_json: Print the lines of the manifest as they come.
+        group: How many pictures of one size are a job, to be fitted together.
+        together: How many of those at once; None where their worker decides.
     """
 
     pictures: Sequence[Picture]
@@ -65,6 +68,8 @@ class Batch:
     elsewhere: bool = False
     divides: str | None = None
     as_json: bool = False
+    group: int = 1
+    together: int | None = 1
 
 
 def run_batch(batch: Batch, runner: Runner, messages: Messages) -> int:
@@ -72,11 +77,13 @@ def run_batch(batch: Batch, runner: Runner, messages: Messages) -> int:
     tally = Tally(len(batch.pictures))
     interrupted = False
     display = display_for(messages, batch.title)
-    work = Work(_jobs_to_do(batch, tally, messages))
+    jobs = _jobs_to_do(batch, tally, messages)
+    one_by_one = batch.group == 1
+    work = Work(jobs if one_by_one else grouped(jobs, batch.group, batch.together))
     with (
         batch.manifest.locked(),
         display,
-        contextlib.closing(runner.run(work)) as ended,
+        contextlib.closing(apart(runner.run(work), work.again)) as ended,
     ):
         try:
             for end in ended:

@@ -82,7 +82,7 @@ def restore_job(job: Job) -> Entry | Cut:
             }
             for path in request.outputs:
                 make_folder(Path(path).parent)
-            with _quiet(job.verbose) as messages:
+            with quiet(job.verbose) as messages:
                 if job.tile is not None:
                     tiles.fit_tile(request, job.tile, messages)
                     facts |= {"result": DONE}
@@ -97,7 +97,7 @@ def restore_job(job: Job) -> Entry | Cut:
 
 
 @contextlib.contextmanager
-def _quiet(verbose: bool) -> Iterator[Messages]:
+def quiet(verbose: bool) -> Iterator[Messages]:
     """Give where a worker speaks, and let its pictures share compiled steps."""
     from keras_dip.cli.fit import hushed_tensorflow
 
@@ -106,8 +106,9 @@ def _quiet(verbose: bool) -> Iterator[Messages]:
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
     with messages.warnings_as_lines():
         with hushed_tensorflow(messages):
+            from keras_dip.together import in_force
             from keras_dip.traces import shared_traces
-        with shared_traces(_traces()):
+        with shared_traces(_twins() if in_force() else _traces()):
             yield messages
 
 
@@ -132,6 +133,14 @@ def _traces() -> Traces:
     from keras_dip.traces import Traces
 
     return Traces()
+
+
+@functools.cache
+def _twins() -> Traces:
+    """Return those that pictures share which are fitted at the same time."""
+    from keras_dip.traces import Twins
+
+    return Twins()
 
 
 @contextlib.contextmanager

@@ -12,13 +12,14 @@ import contextlib
 import dataclasses
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from keras_dip.batch.local import Ended
 from keras_dip.batch.manifest import DONE, FAILED, Entry
 from keras_dip.batch.remote import is_url
 from keras_dip.cli.batch_job import Cut, Job
+from keras_dip.cli.batch_together import Group
 from keras_dip.cli.request import Request
 
 FOLDER = ".tiles"
@@ -70,8 +71,8 @@ class Work:
     An iterator that may have ended and then has more: ask again after each `ended`.
     """
 
-    def __init__(self, jobs: Iterator[Job]) -> None:
-        """Begin with a job for each picture."""
+    def __init__(self, jobs: Iterator[Job | Group]) -> None:
+        """Begin with a job for each picture, or group of pictures."""
         self._jobs = jobs
         self._more = deque[Job]()
         self._open: dict[str, _Open] = {}
@@ -80,7 +81,7 @@ class Work:
         """Return itself."""
         return self
 
-    def __next__(self) -> Job:
+    def __next__(self) -> Job | Group:
         """Return the next job; what was begun comes to its end first."""
         return self._more.popleft() if self._more else next(self._jobs)
 
@@ -89,6 +90,10 @@ class Work:
         """How many tiles are fitted, and how many there are, of pictures under way."""
         total = sum(picture.total for picture in self._open.values())
         return total - sum(picture.left for picture in self._open.values()), total
+
+    def again(self, jobs: Iterable[Job]) -> None:
+        """Let jobs be done next that came to nothing in a group."""
+        self._more.extend(jobs)
 
     def ended(self, end: Ended[Job, Entry | Cut]) -> Entry | None:
         """Take note of a job that ended; return the entry of a picture that did."""

@@ -125,6 +125,8 @@ class PriorModel(steps_of(keras.config.backend()), keras.Model):  # type: ignore
         self.penalty = penalty
         self.window = window
         self.z = _variable(z, "z")
+        device = str(getattr(self.z.value, "device", "")).lower()
+        self.is_on_gpu = "gpu" in device or "cuda" in device  # TensorFlow, and JAX
         self.observed = {key: _variable(x, key) for key, x in observed.items()}
         self.output_sum = _variable(np.zeros((1, *network.output_shape[1:])), "average")
         self.steps_taken = _variable(np.zeros(()), "steps_taken")
@@ -323,6 +325,7 @@ class PriorModel(steps_of(keras.config.backend()), keras.Model):  # type: ignore
         """
         keep_freed_memory()
         self.planned_steps = steps
+        interval = min(interval, steps)
         counts = step_counts(steps, interval, self._steps_per_call(interval))
         self.fit(
             counts[first_report:].reshape(-1, 1),
@@ -336,9 +339,9 @@ class PriorModel(steps_of(keras.config.backend()), keras.Model):  # type: ignore
         )
 
     def _steps_per_call(self, interval: int) -> int:
-        device = str(getattr(self.z.value, "device", "")).lower()
-        on_gpu = "gpu" in device or "cuda" in device  # as TensorFlow, and JAX, say
-        budget = MACS_PER_CALL["gpu" if on_gpu else "cpu"]
+        if not self.loops:
+            return 1
+        budget = MACS_PER_CALL["gpu" if self.is_on_gpu else "cpu"]
         return int(np.clip(budget / max(forward_macs(self.network), 1), 1, interval))
 
 

@@ -4,6 +4,7 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 
@@ -12,6 +13,10 @@ class Interrupts:
     """Whether Ctrl-C was pressed meanwhile."""
 
     came: bool = False
+
+
+_HEARD: ContextVar[Interrupts | None] = ContextVar("heard", default=None)
+"""What the main thread hears, for threads that work for it in its context."""
 
 
 @contextlib.contextmanager
@@ -37,10 +42,10 @@ def _noted(*, also_raise: bool) -> Iterator[Interrupts]:
 
     Python hands signals to the main thread alone. What is ignored stays so.
     """
-    interrupts = Interrupts()
     if threading.current_thread() is not threading.main_thread():
-        yield interrupts
+        yield _HEARD.get() or Interrupts()
         return
+    interrupts = Interrupts()
     before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
     heard = {s: handler for s, handler in before.items() if callable(handler)}
 
@@ -49,10 +54,12 @@ def _noted(*, also_raise: bool) -> Iterator[Interrupts]:
         if also_raise:
             raise KeyboardInterrupt
 
+    token = _HEARD.set(interrupts)
     for number in heard:
         signal.signal(number, note)
     try:
         yield interrupts
     finally:
+        _HEARD.reset(token)
         for number, handler in heard.items():
             signal.signal(number, handler)

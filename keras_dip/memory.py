@@ -27,6 +27,9 @@ PER_VALUE = 40
 MOST_OUTPUTS = 3500.0
 """Numbers per pixel that no network of ours exceeds: for a quick look."""
 
+MOST_TOGETHER = 16
+"""Fits that are fitted at once, at most: more fill no device any better."""
+
 _CGROUP = Path("/sys/fs/cgroup")
 _CONTAINERS = (  # what may be used, what is, what the system can drop of it
     ("memory.max", "memory.current", "inactive_file"),  # control groups, version 2
@@ -70,6 +73,22 @@ def largest_tile(shape: Sequence[int], outputs: float, limit: int) -> int | None
     # Networks halve the picture several times: other sides cost a margin.
     side -= side % 64
     return side if side >= LEAST_SIDE else None
+
+
+def fits_together(model: Any) -> int:
+    """Return how many fits like that of a `PriorModel` its device has room for.
+
+    1 where that is unknown, as on a CPU.
+    """
+    free = model.free_memory
+    if free is None:
+        return 1
+    pixels = math.prod(model.network.output_shape[1:3])
+    outputs = PER_OUTPUT * outputs_per_pixel(model.network) * pixels
+    # The variables themselves, stacked, and as they come out.
+    variables = [*model.variables, *model.optimizer.variables]
+    own = 3 * 4 * sum(math.prod(variable.shape) for variable in variables)
+    return min(max(int(free / (outputs + own)), 1), MOST_TOGETHER)
 
 
 def available() -> int:

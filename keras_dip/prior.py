@@ -13,6 +13,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from importlib import metadata
 from typing import Any
 
@@ -21,10 +22,10 @@ import numpy as np
 from keras import ops
 
 import keras_dip
-from keras_dip import arguments, memory, models, tasks, tiled
+from keras_dip import arguments, memory, models, tasks, tiled, together
 from keras_dip.checkpoint import Checkpoint, Saver
 from keras_dip.errors import FitError
-from keras_dip.fitting import Candidate
+from keras_dip.fitting import Candidate, PriorModel
 from keras_dip.history import joined
 from keras_dip.identity import described
 from keras_dip.images import PictureType, as_picture
@@ -42,15 +43,16 @@ from keras_dip.member import (
     to_picture,
 )
 from keras_dip.models.copies import mean_of, policy_of
+from keras_dip.models.hardware import gpus
 from keras_dip.models.offset import CHOICES
 from keras_dip.precision import policy_for
-from keras_dip.progress import PlainDisplay, ProgressCallback
+from keras_dip.progress import Furthest, PlainDisplay, ProgressCallback
 from keras_dip.restoration import Evidence, Restoration, Source
 from keras_dip.settings import DEFAULT, Settings, jittered, resolve, suited
 from keras_dip.snapshots import of_all
 from keras_dip.stopping import NAMES, TimeLimit
 from keras_dip.tiles import OVERLAP, Tiling, Window
-from keras_dip.traces import traces_in_force
+from keras_dip.traces import Twins, traces_in_force
 from keras_dip.train_steps import AUTO
 from keras_dip.uncertainty import calibrated_deviation
 from keras_dip.warm_start import Weights, weights_of
@@ -147,6 +149,10 @@ class DeepImagePrior:
             None for tiles only where the memory does not suffice.
         tile_overlap: pixels that neighbouring tiles share at least, up to half a tile.
         max_memory: bytes that the process may use; None for what the machine has left.
+        fit_together: how many members are fitted at the same time, each step of all in
+            one call; None for as many as the memory of a GPU suffices for, and for one
+            on a CPU. It needs JAX as backend of Keras; TensorFlow, and callbacks of
+            your own, take one member after the other.
 
     Raises:
         ValueError: if an argument is none of these.
@@ -178,6 +184,7 @@ class DeepImagePrior:
         tile: int | None = None,
         tile_overlap: int = OVERLAP,
         max_memory: int | None = None,
+        fit_together: int | None = None,
     ) -> None:
         """Check the arguments; nothing heavy happens before `fit`."""
         self._given = arguments.in_python(DeepImagePrior.__init__, locals())
@@ -234,7 +241,10 @@ class DeepImagePrior:
         self.max_memory = max_memory
         if max_memory is not None:
             self.max_memory = arguments.integer("max_memory", max_memory, 1)
-        self._traces = traces_in_force()
+        self.fit_together = fit_together
+        if fit_together is not None:
+            self.fit_together = arguments.integer("fit_together", fit_together, 1)
+        self._traces, self._twins = traces_in_force(), Twins()
         self.restoration: Restoration | None = None
 
     def fit(
@@ -546,6 +556,68 @@ class DeepImagePrior:
     def _fit_members(
         self, plan: Plan, problem: tasks.Problem, finish: Any, run: _Run
     ) -> list[Member]:
+        """Fit all members."""
+        if self._is_together:
+            return self._fit_together(plan, problem, finish, run)
+        return self._fit_in_turn(plan, problem, finish, run)
+
+    @property
+    def _is_together(self) -> bool:
+        """Whether the members are fitted at the same time."""
+        on_gpu = self.device != "cpu" and bool(gpus())
+        return (
+            self.settings.members > 1
+            and (on_gpu if self.fit_together is None else self.fit_together > 1)
+            and PriorModel.takes_steps_together
+            and together.in_force() is None  # pictures go on together already
+            # One of the user's has a single model, and sees one fit after the other.
+            and all(isinstance(c, ProgressCallback) for c in self.callbacks)
+        )
+
+    def _fit_together(
+        self, plan: Plan, problem: tasks.Problem, finish: Any, run: _Run
+    ) -> list[Member]:
+        """Fit the members at the same time; Ctrl-C keeps the best of each."""
+        count, places = self.settings.members, run.index * self.settings.members
+        plan = replace(plan, traces=self._twins)
+        members = [
+            Member(plan, problem, seeds_of(self.seed, index)) for index in range(count)
+        ]
+        told = [(Furthest(c.display, count), c.every_call) for c in self._callbacks()]
+        limit = run.time_limit
+
+        def fit(index: int) -> None:
+            member = members[index]
+            member.model.place = (run.index + 1, run.count, run.what(1))
+            clock = None if limit is None else TimeLimit(limit, self.time_limit)
+            saver = None
+            if run.checkpoint is not None:
+                saver = Saver(run.checkpoint, member, places + index)
+            callbacks = [ProgressCallback(d, every_call=every) for d, every in told]
+            with arguments.device_scope(self.device):
+                member.fit(callbacks, run.target, finish, clock, saver)
+
+        group = together.Together(self.fit_together or memory.fits_together)
+        ends = group.run([partial(fit, index) for index in range(count)])
+        pairs = list(zip(members, ends, strict=True))
+        fitted = [member for member, end in pairs if end.error is None]
+        errors = [end.error for end in ends if end.error is not None]
+        if not fitted:
+            raise errors[0]
+        for member in fitted:
+            _warn_if_diverged(member)
+        if errors:
+            # They have no picture; the others have.
+            error = errors[0] if isinstance(errors[0], Exception) else None
+            last = fitted[-1]
+            last.stopped_by, last.error = "error" if error else "interrupt", error
+            verb = "met an error" if error else "was interrupted"
+            last.reason = f"{len(errors)} of {count} fits {verb}."
+        return fitted
+
+    def _fit_in_turn(
+        self, plan: Plan, problem: tasks.Problem, finish: Any, run: _Run
+    ) -> list[Member]:
         """Fit the members one after the other, until one is interrupted."""
         start, count = time.perf_counter(), self.settings.members
         members: list[Member] = []
@@ -580,8 +652,7 @@ class DeepImagePrior:
                 verb = "met an error" if error else "was interrupted"
                 last.reason = f"The fit {verb} as member {index + 1} began."
                 break
-            if member.stopped_by == "diverged":
-                warnings.warn(member.reason, RuntimeWarning, stacklevel=4)
+            _warn_if_diverged(member)
             if members and member.stopped_by in ("interrupt", "error"):
                 # It is not finished; those before it are.
                 members[-1].stopped_by = member.stopped_by
@@ -677,6 +748,11 @@ class DeepImagePrior:
         }
         plain: dict[str, Any] = json.loads(json.dumps(record, default=str))
         return plain
+
+
+def _warn_if_diverged(member: Member) -> None:
+    if member.stopped_by == "diverged":
+        warnings.warn(member.reason, RuntimeWarning, stacklevel=6)
 
 
 def _opened(checkpoint: Checkpoint | str | os.PathLike[str]) -> Checkpoint:

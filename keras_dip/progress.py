@@ -94,6 +94,37 @@ class PreviewCallback(keras.callbacks.Callback):
         self._next = time.perf_counter() + self.seconds
 
 
+class Furthest:
+    """Shows several fits that go on together as one: the steps of the furthest."""
+
+    def __init__(self, display: Display, count: int) -> None:
+        """Set what displays them, and how many there are."""
+        self.display = display
+        self._to_start = self._to_stop = count
+        self._count = count
+        self._step = 0
+
+    def start(
+        self, total_steps: int, number: int = 1, count: int = 1, what: str = "member"
+    ) -> None:
+        """Begin to count with the first of them."""
+        if self._to_start == self._count:
+            self.display.start(total_steps, number, count, what)
+        self._to_start -= 1
+
+    def update(self, step: int, logs: dict[str, Any]) -> None:
+        """Show a report, unless others are further."""
+        if step >= self._step:
+            self._step = step
+            self.display.update(step, logs)
+
+    def stop(self) -> None:
+        """End with the last of them."""
+        self._to_stop -= 1
+        if not self._to_stop:
+            self.display.stop()
+
+
 class PlainDisplay:
     """One line per report, on stderr by default."""
 

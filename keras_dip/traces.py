@@ -45,14 +45,37 @@ class Traces:
             build: makes a compiled model that has not been fitted.
         """
         new = build()
+        older = self._older(key, parts, new)
+        if older is not new:
+            older.become(new)
+        return older
+
+    def _older(
+        self, key: str | None, parts: tuple[Any, ...], new: PriorModel
+    ) -> PriorModel:
+        """Return the model of the same graph that is kept, or else keep the new one."""
         if key is None:
             return new
         full = (key, *map(id, parts))
-        if self._model is not None and full == self._key:
-            self._model.become(new)
-            return self._model
-        # The parts are kept too: another object could get the address of a dead one.
-        self._key, self._model, self._parts = full, new, parts
+        if self._model is None or full != self._key:
+            # The parts are kept too: another object could get the address of a dead
+            # one.
+            self._key, self._model, self._parts = full, new, parts
+        return self._model or new
+
+
+class Twins(Traces):
+    """Compiled steps for models that are fitted at the same time.
+
+    Each fit has a model of its own; those of one graph share what was compiled.
+    """
+
+    def model(
+        self, key: str | None, parts: tuple[Any, ...], build: Callable[[], PriorModel]
+    ) -> PriorModel:
+        """Return what `build` returns; it uses what an older model has compiled."""
+        new = build()
+        new.share_traced(self._older(key, parts, new))
         return new
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -121,3 +122,22 @@ def test_too_little_memory_says_what_helps(scarce, tiny_network):
     with pytest.raises(FitError, match="a network that cannot be cut"):
         prior(Reconstruct(), least, network=network).fit(picture)
     assert prior(task, least + 50_000, tile=0).fit(picture).tiles is None
+
+
+@pytest.mark.parametrize(
+    ("fits", "expected"), [(None, 1), (0.5, 1), (3.5, 3), (1e6, memory.MOST_TOGETHER)]
+)
+def test_fits_at_once_are_those_that_the_device_has_room_for(
+    tiny_network, fits, expected
+):
+    network = tiny_network(64, 48)
+    outputs = memory.PER_OUTPUT * memory.outputs_per_pixel(network) * 64 * 48
+    numbers = sum(np.prod(v.shape) for v in network.variables)
+    one = outputs + 12 * numbers
+    model = SimpleNamespace(
+        free_memory=None if fits is None else int(fits * one),
+        network=network,
+        variables=network.variables,
+        optimizer=SimpleNamespace(variables=[]),
+    )
+    assert memory.fits_together(model) == expected

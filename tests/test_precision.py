@@ -47,6 +47,12 @@ def test_auto_is_what_the_processor_multiplies(machine, cpu_info, policy):
     assert policy_for("auto", None) == policy
 
 
+def test_auto_is_float32_on_a_cpu_with_jax(machine, monkeypatch):
+    machine(AMX)
+    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
+    assert policy_for("auto", None) == "float32"
+
+
 def test_auto_asks_the_gpu_where_the_fit_runs_on_it(machine):
     machine(AVX2, gpus=["gpu:0"], gpu_is_fast=True)
     assert policy_for("auto", None) == "mixed_bfloat16"

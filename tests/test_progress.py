@@ -11,7 +11,12 @@ from keras_dip import DeepImagePrior, Denoise, Inpaint, fitting
 from keras_dip.fitting import PriorModel, forward_macs
 from keras_dip.history import HistoryRecorder
 from keras_dip.models.fused import Adam
-from keras_dip.progress import PlainDisplay, PreviewCallback, ProgressCallback
+from keras_dip.progress import (
+    Furthest,
+    PlainDisplay,
+    PreviewCallback,
+    ProgressCallback,
+)
 
 SIZE = (12, 10)
 
@@ -161,3 +166,18 @@ def test_a_preview_is_finished_by_the_task(tiny_network, scene):
         callbacks=[preview],
     ).fit(picture)
     np.testing.assert_array_equal(shown[-1][known], picture[known])
+
+
+def test_several_that_go_on_together_are_shown_as_the_furthest():
+    notes = Notes()
+    display = Furthest(notes, 2)
+    display.start(100, 1, 1, "member")
+    display.start(100, 1, 1, "member")
+    for step in (25, 25, 50):
+        display.update(step, {})
+    display.stop()
+    display.update(25, {})  # it went back
+    display.update(75, {})
+    assert notes.told == [("start", 100, 1, 1), (25, {}), (25, {}), (50, {}), (75, {})]
+    display.stop()
+    assert notes.told[-1] == ("stop",)

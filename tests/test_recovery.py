@@ -194,6 +194,7 @@ def test_earlier_returns_are_forgiven_after_ten_good_reports(
 
 
 def test_before_the_first_report_the_last_finite_state_is_kept(make_model, monkeypatch):
+    monkeypatch.setattr(PriorModel, "loops", True)  # as on a GPU, with JAX too
     model = make_model()
     macs = forward_macs(model.network)
     monkeypatch.setattr(fitting, "MACS_PER_CALL", {"cpu": 2.5 * macs, "gpu": 2.5})
@@ -254,6 +255,7 @@ def test_a_restoration_survives_one_failure(restore):
 def test_a_failure_before_the_first_report_is_survived(
     restore, tiny_network, preset, monkeypatch
 ):
+    monkeypatch.setattr(PriorModel, "loops", True)  # as on a GPU, with JAX too
     macs = forward_macs(tiny_network(*SIZE))
     monkeypatch.setattr(fitting, "MACS_PER_CALL", {"cpu": 7.5 * macs, "gpu": 7.5})
     poison = Poison([0], at_batch_end=True)

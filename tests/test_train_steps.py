@@ -90,3 +90,40 @@ def test_a_layer_that_xla_cannot_compile(monkeypatch, tiny_network):
 def test_no_other_word_for_compiling():
     with pytest.raises(ValueError, match="Expected jit_compile of True, "):
         DeepImagePrior(jit_compile="gpu")
+
+
+ONE_BY_ONE = """
+import numpy as np
+import keras
+from keras_dip.fitting import PriorModel
+from keras_dip.models.fused import Adam
+x = keras.Input((8, 8, 2))
+network = keras.Model(x, keras.layers.Conv2D(3, 1)(x))
+model = PriorModel(
+    network,
+    lambda x, observed: keras.ops.mean(keras.ops.square(x - observed["picture"])),
+    np.ones((1, 8, 8, 2)),
+    {"picture": np.ones((1, 8, 8, 3))},
+)
+optimizer = Adam(0.01)
+optimizer.build(network.trainable_variables)
+model.compile(optimizer=optimizer)
+assert not model.loops
+model.take_steps(5, interval=3)  # calls of 1, 1, 1; 1, 1 and 0 steps
+assert model.step == 5, model.step
+after = [np.asarray(v) for v in model.state]
+model.take_steps(1, interval=3)
+assert model.step == 6
+assert any(not np.array_equal(a, b) for a, b in zip(after, model.state))
+"""
+
+
+def test_on_a_cpu_jax_takes_one_step_a_call_and_none_where_none_is_asked():
+    pytest.importorskip("jax")
+    run = subprocess.run(
+        [sys.executable, "-c", ONE_BY_ONE],
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr[-2000:]

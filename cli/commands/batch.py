@@ -129,6 +129,14 @@ def _batch_options() -> list[click.Parameter]:
             "[default: one for each GPU, or for every two cores]",
         ),
         click.Option(
+            ["--fit-together"],
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Pictures of one size and with the same settings that a worker fits "
+            "at the same time, with KERAS_BACKEND=jax. [default: what the memory of "
+            "the GPU suffices for; 1 on a CPU]",
+        ),
+        click.Option(
             ["--ray"],
             metavar="ADDRESS",
             help="Work on a Ray cluster, or with 'local' on one of this machine alone "
@@ -151,6 +159,7 @@ def _restore_all(
     messages: Messages,
 ) -> int:
     """Refuse what can be refused, then restore the pictures; return the exit code."""
+    from keras_dip.batch import machine
     from keras_dip.batch.manifest import Manifest
     from keras_dip.batch.worklist import find_pictures, with_suffix
     from keras_dip.cli.batch import Batch, run_batch
@@ -161,6 +170,7 @@ def _restore_all(
     sources, recursive = values.pop("sources"), values.pop("recursive")
     output, form = values.pop("output"), values["format"]
     ray, share = values.pop("ray"), values.pop("gpus_per_picture")
+    together = values.pop("fit_together")
     runner = _runner(values.pop("workers"), ray, share, values["device"])
     params = {p.name or "": p for p in single if p.expose_value}
     asked = Asked(declaration, params, values, output)
@@ -172,6 +182,12 @@ def _restore_all(
     requests = list(make_requests(asked, pictures))
     check_files(requests, output, sources)
     make_folder(output)
+    if (together or 1) > 1 and machine.keras_backend() != "jax":
+        messages.note(
+            "--fit-together: pictures are fitted one after the other, as only "
+            "KERAS_BACKEND=jax fits several at once."
+        )
+        together = 1
     title = f"batch {declaration.title}"
     batch = Batch(
         pictures,
@@ -182,8 +198,22 @@ def _restore_all(
         elsewhere=ray is not None,
         as_json=values["as_json"],
         divides=output if ray or runner.slots > 1 else None,
+        together=together,
+        group=together or _group_size(len(pictures), ray, runner, values["device"]),
     )
     return run_batch(batch, runner, messages)
+
+
+def _group_size(pictures: int, ray: str | None, runner: Any, device: str | None) -> int:
+    """Return how many pictures a worker gets at once, where it was not said."""
+    from keras_dip.batch import machine
+    from keras_dip.cli.batch_together import LARGEST_GROUP
+
+    here = ray is None and device != "cpu" and machine.keras_backend() == "jax"
+    if not (here and machine.gpus()):
+        return 1
+    share = -(-pictures // runner.slots)
+    return max(1, min(share, LARGEST_GROUP))
 
 
 def _runner(
@@ -191,7 +221,7 @@ def _runner(
 ) -> Any:
     """Return who does the work."""
     from keras_dip.batch import machine
-    from keras_dip.cli.batch_job import restore_job
+    from keras_dip.cli.batch_together import restore
 
     cores = machine.cores()
     if ray is None:
@@ -203,7 +233,7 @@ def _runner(
 
         gpus = [] if device == "cpu" else machine.gpus()
         return LocalRunner(
-            restore_job, machine.environments(workers, cores=cores, gpus=gpus)
+            restore, machine.environments(workers, cores=cores, gpus=gpus)
         )
     if workers is not None:
         raise click.UsageError("Expected --workers or --ray. Received: both.")
@@ -211,4 +241,4 @@ def _runner(
 
     wanted = 1 if share else machine.CORES_PER_WORKER
     per_picture = min(wanted, cores) if ray == LOCAL else wanted
-    return RayRunner(restore_job, ray, cores=per_picture, gpus=share or 0.0)
+    return RayRunner(restore, ray, cores=per_picture, gpus=share or 0.0)

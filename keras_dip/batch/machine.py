@@ -5,9 +5,11 @@ TensorFlow would tell, but is not imported where only workers need it.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 CORES_PER_WORKER = 2
 """By measurement (docs/batch.md)."""
@@ -33,6 +35,19 @@ def gpus() -> list[str]:
     told = subprocess.run([program, "-L"], capture_output=True, text=True)
     lines = [line for line in told.stdout.splitlines() if line.startswith("GPU ")]
     return [str(index) for index in range(len(lines))]
+
+
+def keras_backend() -> str:
+    """Return the backend that Keras would take: environment, file, TensorFlow."""
+    named = os.environ.get("KERAS_BACKEND")
+    if named:
+        return named
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    try:
+        told = json.loads((home / "keras.json").read_text())
+        return str(told["backend"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "tensorflow"
 
 
 def environments(

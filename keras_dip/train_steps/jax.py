@@ -1,14 +1,18 @@
 """The train step as a function without state, compiled once by JAX.
 
 All variables of the model and of its optimizer go in and come out; their buffers are
-donated. Many steps are one `jax.lax` loop.
+donated. On a GPU many steps are one `jax.lax` loop. Of fits that go on together the
+variables get a leading axis, over which `jax.vmap` takes the steps.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import jax
 import keras
 import numpy as np
+
+from keras_dip import together
 
 
 def keep_compiled(folder: str) -> None:
@@ -36,31 +40,59 @@ class Steps:
     jit_compile = True
     """Whether the step has to be compiled by XLA."""
 
+    @property
+    def loops(self: Any) -> bool:
+        """Whether a call can take several steps.
+
+        On a CPU, XLA convolves with one thread inside loops and branches, at a tenth of
+        the speed (jax-ml/jax#12868).
+        """
+        return bool(self.is_on_gpu)
+
+    takes_steps_together = True
+    """Whether several fits can take their steps in one call."""
+
+    @property
+    def traced(self: Any) -> "Traced":
+        """Return the functions that are compiled for models of this graph."""
+        if getattr(self, "_traced", None) is None:
+            self._traced = Traced(self)
+        return self._traced
+
+    def share_traced(self: Any, other: Any) -> None:
+        """Use what is compiled for another model of the same graph."""
+        self._traced = other.traced
+
+    @property
+    def free_memory(self: Any) -> int | None:
+        """Return the bytes that the device has left for arrays; None if unknown."""
+        statistics = _device_of(self.z.value).memory_stats() or {}
+        if "bytes_limit" not in statistics:
+            return None
+        return int(statistics["bytes_limit"] - statistics.get("bytes_in_use", 0))
+
+    def make_train_function(self: Any, force: bool = False) -> None:
+        """Let Keras compile the step; of fits that go on together, meet the others."""
+        group = together.in_force()
+        if group is None:
+            super().make_train_function(force)  # type: ignore[misc]
+        else:
+            self.train_function = lambda state, data: _meet(self, group, state, data)
+
     def train_step(self: Any, state: Any, data: Any) -> tuple[Any, Any]:
         """Take as many steps as `data` says, an integer of shape [1]."""
         count, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         count = jax.numpy.reshape(count, ()).astype("int32")
         *values, metrics = state
-        values = jax.lax.fori_loop(
-            0, count, lambda _, before: _one_step(self, *before), tuple(values)
-        )
-        others = zip(self.non_trainable_variables, values[1], strict=True)
-        loss = next(value for variable, value in others if variable is self.last_loss)
-        return {"loss": loss}, (*values, metrics)
+        values = _steps(self, _one_step, tuple(values), count)
+        return {"loss": _loss(self, values)}, (*values, metrics)
 
     def averaged_picture(self: Any, z: np.ndarray) -> np.ndarray:
         """Return the picture [1, H, W, C] that the averaged weights make of z."""
         self.sync()
-
-        def picture(trainable: list[Any], others: list[Any], z: Any) -> Any:
-            with keras.StatelessScope(state_mapping=_pairs(self, trainable, others)):
-                return self.picture_of(z)
-
-        if getattr(self, "_compiled_picture", None) is None:
-            self._compiled_picture = jax.jit(picture)
         trainable = [v.value for v in self.trainable_variables]
         others = [v.value for v in self.non_trainable_variables]
-        return np.asarray(self._compiled_picture(trainable, others, z))
+        return np.asarray(self.traced.picture(trainable, others, z))
 
     def sync(self: Any) -> None:
         """Give the variables the values of the last step; during a fit they have none.
@@ -68,6 +100,116 @@ class Steps:
         Keras does it before a report, and not between.
         """
         self.jax_state_sync()
+
+
+class Traced:
+    """What is compiled once for all models of a graph, from one of them.
+
+    Attributes:
+        picture: from trainable and other values, and z, to the averaged picture.
+    """
+
+    def __init__(self, model: Any) -> None:
+        """Compile nothing yet."""
+        self._model = model
+        self._steps: dict[int, Any] = {}  # by the number of fits
+
+        def picture(trainable: list[Any], others: list[Any], z: Any) -> Any:
+            pairs = _pairs(model, trainable, others)
+            with keras.StatelessScope(state_mapping=pairs):
+                return model.picture_of(z)
+
+        self.picture = jax.jit(picture)
+
+    def steps(self, fits: list["_Fit"]) -> list[Any]:
+        """Take the steps of several fits, all as many, and return their values.
+
+        Where a function for more of them is compiled, it is used with the first fit in
+        the free places: to compile another one would take longer.
+        """
+        wanted = len(fits)
+        places = min((n for n in self._steps if n >= wanted), default=wanted)
+        if places not in self._steps:
+            self._steps[places] = jax.jit(self._many, donate_argnums=0)
+        states = [fit.values for fit in fits]
+        with jax.default_device(_device_of(states[0][1][0])):
+            spare = [
+                jax.tree.map(jax.numpy.copy, states[0]) for _ in range(places - wanted)
+            ]
+            after = self._steps[places]([*states, *spare], fits[0].count)
+        return after[:wanted]
+
+    def _many(self, states: list[Any], count: Any) -> list[Any]:
+        if len(states) == 1:
+            return [_steps(self._model, _one_step, states[0], count)]
+        stacked = jax.tree.map(lambda *values: jax.numpy.stack(values), *states)
+
+        def one_each(model: Any, *stacked: Any) -> Any:
+            return jax.vmap(lambda *values: _one_step(model, *values))(*stacked)
+
+        stacked = _steps(self._model, one_each, stacked, count)
+        return [
+            jax.tree.map(lambda values, i=i: values[i], stacked)
+            for i in range(len(states))
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """The values of a model's variables, and how many steps it is to take."""
+
+    model: Any
+    values: tuple[list[Any], list[Any], list[Any]]
+    count: int
+
+
+def _meet(model: Any, group: together.Together, state: Any, iterator: Any) -> Any:
+    """Take the steps of a call with the others of a group; as Keras' train function."""
+    count, _, _ = keras.utils.unpack_x_y_sample_weight(next(iterator))
+    *values, metrics = state
+    fit = _Fit(model, tuple(values), int(np.reshape(count, ())))
+    try:
+        after = group.meet((model.traced, fit.count), fit, model.traced.steps)
+    except Exception:
+        _give_back(model, values)
+        raise
+    return {"loss": _loss(model, after)}, (*after, metrics)
+
+
+def _give_back(model: Any, values: list[list[Any]]) -> None:
+    """Let variables have their values again, as far as these are not lost."""
+    variables = (
+        *model.trainable_variables,
+        *model.non_trainable_variables,
+        *model.optimizer.variables,
+    )
+    flat = [value for part in values for value in part]
+    for variable, value in zip(variables, flat, strict=True):
+        if not value.is_deleted():
+            variable.assign(value)
+
+
+def _device_of(array: Any) -> Any:
+    return next(iter(array.devices()))
+
+
+def _steps(model: Any, one: Any, values: Any, count: Any) -> Any:
+    """Take `count` steps; where calls have no loops, one or none."""
+    if model.loops:
+        return jax.lax.fori_loop(
+            0, count, lambda _, before: one(model, *before), values
+        )
+    return jax.tree.map(
+        lambda after, before: jax.numpy.where(count > 0, after, before),
+        one(model, *values),
+        values,
+    )
+
+
+def _loss(model: Any, values: Any) -> Any:
+    """Return the loss among the values of a model's variables."""
+    others = zip(model.non_trainable_variables, values[1], strict=True)
+    return next(value for variable, value in others if variable is model.last_loss)
 
 
 def _one_step(

@@ -40,6 +40,12 @@ class Steps:
     jit_compile = False
     """Whether the step has to be compiled by XLA."""
 
+    loops = True
+    """Whether a call can take several steps."""
+
+    takes_steps_together = False
+    """Whether several fits can take their steps in one call."""
+
     def train_step(self: Any, data: Any) -> dict[str, Any]:
         """Take as many steps as `data` says, an integer of shape [1]."""
         count, _, _ = keras.utils.unpack_x_y_sample_weight(data)

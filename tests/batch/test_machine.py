@@ -62,3 +62,15 @@ def test_gpus_that_the_driver_tells(monkeypatch, tmp_path):
 def test_no_driver_no_gpus(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert machine.gpus() == []
+
+
+def test_the_backend_that_keras_would_take(monkeypatch, tmp_path):
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    assert machine.keras_backend() == "tensorflow"
+    (tmp_path / "keras.json").write_text('{"backend": "jax"}')
+    assert machine.keras_backend() == "jax"
+    (tmp_path / "keras.json").write_text("[torn")
+    assert machine.keras_backend() == "tensorflow"
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert machine.keras_backend() == "jax"
