@@ -12,6 +12,7 @@ import runpy
 import shutil
 import sys
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 from unittest import mock
 
@@ -34,8 +35,6 @@ NOT_RUN = {
     r"\S*pytest": "is what runs this test",
     r"KERAS_DIP_FUZZ_SECONDS=\d+ pytest -s -m fuzz tests/fuzz": "minutes",
     r"python docs/pictures/make\.py": "minutes: all pictures, with whole fits",
-    r"export KERAS_BACKEND=jax": "a process has one backend; tests/jax has its own",
-    r"keras-dip bench --(gpu|device gpu)": "needs a GPU",
     r"keras-dip fade --help": "tests/tasks/test_writing.py adds that verb and asks it",
 }
 """Commands that are not run, as patterns, each with the reason."""
@@ -139,14 +138,24 @@ class Shell:
 
     def __init__(self, folder, capture, limit):
         self.folder, self.capture, self.limit = folder, capture, limit
+        self.environment = {}
         self.wrote = set()
-        self.printed = ""
 
     def run(self, words):
-        """Run a command; AssertionError unless it does what it promises."""
+        """Run a command; AssertionError unless it does what it promises.
+
+        What it sets in the environment is set; but Keras has its backend by then, which
+        for another one is a matter of tests/jax.
+        """
         if why_not(words):
             return
-        with mock.patch.dict(os.environ), _inside(self.folder):
+        if words[0] == "export":
+            self.environment |= _settings(words[1:])
+            return
+        here = _settings(words)
+        words = words[len(here) :]
+        environment = mock.patch.dict(os.environ, {**self.environment, **here})
+        with environment, _inside(self.folder):
             if is_ours(words):
                 self._run_ours(words)
             elif words[0] == "cd":
@@ -169,15 +178,15 @@ class Shell:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
             command.prepare()
             promised = command.promises()
-        self.printed = self._call(words)
+        printed = self._call(words)
         for path in promised:
             assert path.exists(), f"{words} wrote no {path}"
             assert any(path.iterdir()) if path.is_dir() else path.stat().st_size
             self.wrote.add(path)
         if context is None:
-            assert "keras-dip" in self.printed
+            assert "keras-dip" in printed
         else:
-            command.check(self.printed)
+            command.check(printed)
 
     def _call(self, words):
         """Return what the command prints; it has to end well."""
@@ -201,6 +210,12 @@ class Shell:
 
         with mock.patch("keras_dip.progress.ProgressCallback", CutOff):
             assert main([*words]) == INTERRUPTED, self.capture.readouterr().err
+
+
+def _settings(words):
+    """Return the variables that words begin to set, NAME=VALUE each."""
+    found = takewhile(bool, (re.fullmatch(r"(\w+)=(.*)", w) for w in words))
+    return {match[1]: match[2] for match in found}
 
 
 @contextmanager
@@ -371,6 +386,13 @@ class Evaluate(Verb):
         assert len(re.findall(r"\d+\.\d", row)) >= 3
 
 
+class Bench(Verb):
+    """keras-dip bench."""
+
+    def promises(self):
+        return [self.path("output")] if "output" in self.given else []
+
+
 class Experiment(Verb):
     """keras-dip experiment."""
 
@@ -399,8 +421,9 @@ class Demo(Verb):
 
 _OF_VERBS = {
     **dict.fromkeys(("info", "regenerate"), OfAFile),
-    **dict.fromkeys(("networks", "bench", "ui"), Verb),
+    **dict.fromkeys(("networks", "ui"), Verb),
     "batch": Batch,
+    "bench": Bench,
     "demo": Demo,
     "evaluate": Evaluate,
     "experiment": Experiment,

@@ -6,9 +6,11 @@ so is each command within a sentence that is complete. Fits are short (`short_fi
 the few commands that are not run, each with the reason.
 """
 
+import os
 import re
 import runpy
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -81,13 +83,28 @@ class Here:
             yield Ended(job, self.work(job))
 
 
-@pytest.fixture
-def shell(short_fits, tmp_path, capsys, monkeypatch):
-    """A shell in an empty folder, whose commands take small pictures and few steps."""
-    import keras
+def _small_benchmarks(monkeypatch):
+    """Let the benchmarks take a small picture, few steps and the processor."""
+    from keras_dip import benchmark, gpu_benchmark
 
-    from keras_dip import benchmark, experiments
-    from keras_dip.cli.commands import demo, ui
+    for module in (benchmark, gpu_benchmark):
+
+        def measure(sizes, device=None, *, real=module.measure, **given):
+            assert device in (None, "cpu", "gpu")
+            return real([SIDE], device="cpu", **{**given, "count": 2})
+
+        monkeypatch.setattr(module, "measure", measure)
+    # Processes of their own, which know of no short fits.
+    monkeypatch.setattr(benchmark, "plain_seconds", lambda *_: 1.0)
+    monkeypatch.setattr(benchmark, "command_seconds", lambda *_: 1.0)
+    monkeypatch.setattr(gpu_benchmark, "SIDE", {"cpu": SIDE})
+    monkeypatch.setattr(gpu_benchmark, "PEAK_SECONDS", 0.001)
+    monkeypatch.setattr(gpu_benchmark, "MOST_PICTURES", 1)
+
+
+def _small_studies(monkeypatch):
+    """Let studies take a small picture and few channels."""
+    from keras_dip import experiments
     from keras_dip.experiments import pictures
 
     natural, run = pictures.natural, experiments.run
@@ -95,19 +112,23 @@ def shell(short_fits, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(
         experiments, "run", lambda name, setup: run(name, replace(setup, channels=4))
     )
-    # That of docs/pictures/make.py, which is trained before it is looked into.
-    monkeypatch.setattr(
-        keras.Sequential,
-        "fit",
-        lambda self, *data, **given: keras.Model.fit(
-            self, *data, **{**given, "epochs": 1}
-        ),
-    )
+
+
+@pytest.fixture
+def shell(short_fits, tmp_path, capsys, monkeypatch):
+    """A shell in an empty folder, whose commands take small pictures and few steps."""
+    import keras
+
+    from keras_dip.cli.commands import demo, ui
+
+    def one_epoch(self, *data, **given):
+        return keras.Model.fit(self, *data, **{**given, "epochs": 1})
+
+    _small_benchmarks(monkeypatch)
+    _small_studies(monkeypatch)
     monkeypatch.setattr(demo, "SIDE", SIDE)
-    monkeypatch.setattr(benchmark, "SIZE", SIDE)
-    # Processes of their own, which know of no short fits.
-    monkeypatch.setattr(benchmark, "plain_seconds", lambda *_: 1.0)
-    monkeypatch.setattr(benchmark, "command_seconds", lambda *_: 1.0)
+    # The classifier of docs/pictures/make.py, which is trained to be looked into.
+    monkeypatch.setattr(keras.Sequential, "fit", one_epoch)
     monkeypatch.setattr("keras_dip.batch.local.LocalRunner", Here)
     monkeypatch.setattr("keras_dip.batch.cluster.RayRunner", Here)
     # gradio is no part of the tests; tests/browser/test_live_page.py opens the page.
@@ -209,6 +230,21 @@ def test_a_command_that_does_not_write_what_it_promises_is_found(shell, monkeypa
     (words,) = PAGES["steps"]("sh", "keras-dip denoise noisy.png -o clean.png")
     with pytest.raises(AssertionError, match="wrote no"):
         shell.run(words)
+
+
+def test_what_a_line_sets_in_the_environment_is_set(shell, monkeypatch):
+    seen = []
+    monkeypatch.setitem(
+        SHELL["Shell"]._run_ours.__globals__,
+        "main",
+        lambda _: seen.append([os.environ.get(name) for name in ("DIP_A", "DIP_B")]),
+    )
+    for line in ("export DIP_A=1", "DIP_B=2 keras-dip networks", "keras-dip networks"):
+        (words,) = PAGES["steps"]("sh", line)
+        with suppress(AssertionError):
+            shell.run(words)
+    assert seen == [["1", "2"], ["1", None]]
+    assert "DIP_A" not in os.environ
 
 
 def test_lines_are_read_as_shells_read_them():
