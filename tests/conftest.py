@@ -1,5 +1,6 @@
 """Pictures and networks that many tests share; Keras is imported only where used."""
 
+import gc
 from functools import partial
 
 import numpy as np
@@ -9,6 +10,16 @@ from hypothesis import settings
 # The same examples in every run: what passed here passes on another machine.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
+
+
+def pytest_collection_finish():
+    """Spare the garbage collector what was imported: it stays to the end anyway.
+
+    Of TensorFlow alone there is so much that a collection, as each tile ends with one,
+    takes a quarter of a second.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -58,6 +69,30 @@ def tiny_network():
         return keras.Model(z, image, name="tiny")
 
     return build
+
+
+@pytest.fixture(scope="module")
+def traced_once():
+    """Let the fits of a file use each other's compiled steps, as those of a batch do.
+
+    For files whose fits are many and alike: tracing is most of what they take. A Keras
+    model as network has to be the same object for that.
+    """
+    from keras_dip.traces import Traces, shared_traces
+
+    class AllTraces(Traces):
+        """Keeps every model, where the others keep the last one."""
+
+        def __init__(self):
+            super().__init__()
+            self.kept = {}
+
+        def model(self, key, parts, build):
+            one = self.kept.setdefault((key, *map(id, parts)), Traces())
+            return one.model(key, parts, build)
+
+    with shared_traces(AllTraces()):
+        yield
 
 
 @pytest.fixture(scope="session")

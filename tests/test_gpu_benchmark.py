@@ -21,6 +21,9 @@ SMALL = {
     "steps": 50,
 }
 
+# Compiling takes most of the time here, and little of it makes small fits faster.
+QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+
 ALONE = """
 import json, sys
 for name in ("tensorflow", "tf2onnx", "onnxruntime"):
@@ -158,7 +161,7 @@ def test_with_jax_nothing_of_tensorflow_is_needed():
     program = ALONE.replace("SMALL", repr(SMALL))
     run = subprocess.run(
         [sys.executable, "-c", program],
-        env={**os.environ, "KERAS_BACKEND": "jax"},
+        env={**os.environ, "KERAS_BACKEND": "jax", "XLA_FLAGS": QUICK},
         capture_output=True,
         text=True,
     )
