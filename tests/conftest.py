@@ -3,8 +3,11 @@
 Keras is imported only where used.
 """
 
+import gc
+import os
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -13,6 +16,16 @@ from hypothesis import settings
 # The same examples in every run: what passed here passes on another machine.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
+
+
+def pytest_collection_finish():
+    """Spare the garbage collector what was imported: it stays to the end anyway.
+
+    Of TensorFlow alone there is so much that a collection, as each tile ends with one,
+    takes a quarter of a second.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +75,30 @@ def tiny_network():
         return keras.Model(z, image, name="tiny")
 
     return build
+
+
+@pytest.fixture(scope="module")
+def traced_once():
+    """Let the fits of a file use each other's compiled steps, as those of a batch do.
+
+    For files whose fits are many and alike: tracing is most of what they take. A Keras
+    model as network has to be the same object for that.
+    """
+    from keras_dip.traces import Traces, shared_traces
+
+    class AllTraces(Traces):
+        """Keeps every model, where the others keep the last one."""
+
+        def __init__(self):
+            super().__init__()
+            self.kept = {}
+
+        def model(self, key, parts, build):
+            one = self.kept.setdefault((key, *map(id, parts)), Traces())
+            return one.model(key, parts, build)
+
+    with shared_traces(AllTraces()):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -139,3 +176,16 @@ def with_iterates():
         return replace(restoration, source=source, snapshots=snapshots)
 
     return give
+
+
+@pytest.fixture
+def jax_environment():
+    """Return the environment of a process whose Keras has JAX as backend."""
+    if find_spec("jax") is None:
+        pytest.skip("needs JAX: extra 'jax'")
+    # Compiling takes most of the time here, and little of it makes small fits faster.
+    quick = (
+        "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+    )
+    jax = {"KERAS_BACKEND": "jax", "XLA_FLAGS": quick}
+    return {**os.environ, **jax, "TF_CPP_MIN_LOG_LEVEL": "3"}

@@ -31,6 +31,9 @@ TASKS = {
 }
 
 
+pytestmark = pytest.mark.usefixtures("traced_once")
+
+
 class CutOff(keras.callbacks.Callback):
     """Raises at a report, counted over all members."""
 
@@ -53,8 +56,13 @@ class Count(keras.callbacks.Callback):
         self.reports += 1
 
 
+@pytest.fixture(scope="module")
+def network(tiny_network):
+    return tiny_network(12, 10, inputs=8)
+
+
 @pytest.fixture
-def fit(tiny_network, scene):
+def fit(network, scene):
     def run(
         stop="fission",
         checkpoint=None,
@@ -70,7 +78,7 @@ def fit(tiny_network, scene):
         size = (6, 5) if stop == "plateau" else (12, 10)
         prior = DeepImagePrior(
             task,
-            network=tiny_network(12, 10, inputs=8),
+            network=network,
             steps=140,
             stop=stop,
             members=members,
@@ -133,32 +141,38 @@ class Die(keras.callbacks.Callback):
         if epoch == 1:
             os.kill(os.getpid(), signal.SIGKILL)
 
-out, folder, die = sys.argv[1:]
+def fit(folder, callbacks=()):
+    prior = DeepImagePrior(Denoise(0.1), steps=100, callbacks=callbacks)
+    options = {"down_channels": (8,), "up_channels": (8,), "skip_channels": (4,)}
+    object.__setattr__(prior.settings, "network_options", options)
+    checkpoint = Checkpoint(folder, interval=0) if folder else None
+    return prior.fit(img, checkpoint=checkpoint).image
+
 img = np.random.default_rng(0).uniform(size=(32, 32, 3)).astype("float32")
-options = {"down_channels": (8, 8), "up_channels": (8, 8), "skip_channels": (4, 4)}
-prior = DeepImagePrior(Denoise(0.1), steps=100, callbacks=[Die()] if die else [])
-object.__setattr__(prior.settings, "network_options", options)
-checkpoint = Checkpoint(folder, interval=0) if folder else None
-np.save(out, prior.fit(img, checkpoint=checkpoint).image)
+folder, out = sys.argv[1:]
+if out:
+    np.savez(out, continued=fit(folder), whole=fit(None))
+else:
+    fit(folder, [Die()])
 """
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
 def test_a_killed_process_is_continued_by_another(tmp_path):
-    def run(name, folder, die=""):
-        out = tmp_path / name
-        command = [sys.executable, "-c", SCRIPT, str(out), str(folder), die]
+    folder, out = tmp_path / "folder", tmp_path / "out.npz"
+
+    def run(out):
+        command = [sys.executable, "-c", SCRIPT, str(folder), str(out)]
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
         done = subprocess.run(command, capture_output=True, env=environment)
-        return done.returncode, out
+        return done.returncode, done.stderr
 
-    code, whole = run("whole.npy", "")
-    assert code == 0
-    code, cut = run("cut.npy", tmp_path / "folder", "die")
-    assert code == -signal.SIGKILL and not cut.exists()
-    code, continued = run("continued.npy", tmp_path / "folder")
-    assert code == 0
-    np.testing.assert_array_equal(np.load(whole), np.load(continued))
+    assert run("")[0] == -signal.SIGKILL
+    assert (folder / "member-0.npz").exists()
+    code, told = run(out)
+    assert code == 0, told
+    with np.load(out) as pictures:
+        np.testing.assert_array_equal(pictures["whole"], pictures["continued"])
 
 
 def test_who_made_the_checkpoint_removes_it(fit, tmp_path):

@@ -1,5 +1,4 @@
 import json
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -157,12 +156,11 @@ def test_what_was_never_reached_has_no_seconds():
     assert first_at(np.array([False, False]), np.array([1.0, 2.0])) is None
 
 
-def test_with_jax_nothing_of_tensorflow_is_needed():
-    pytest.importorskip("jax")
+def test_with_jax_nothing_of_tensorflow_is_needed(jax_environment):
     program = ALONE.replace("SMALL", repr(SMALL))
     run = subprocess.run(
         [sys.executable, "-c", program],
-        env={**os.environ, "KERAS_BACKEND": "jax"},
+        env=jax_environment,
         capture_output=True,
         text=True,
     )

@@ -25,6 +25,8 @@ from keras_dip.tiles import tiling
 
 SIZE = (150, 200)
 
+pytestmark = pytest.mark.usefixtures("traced_once")
+
 
 def prior(task, **options):
     """Fit the picture itself: no network is traced faster."""

@@ -50,11 +50,20 @@ def test_a_file_is_as_good_as_the_restoration(prior, scene, tmp_path):
 def test_every_network_is_read_back_in_a_new_process(tmp_path):
     from keras_dip import keras_files
 
-    names = ("skip", "hourglass", "unet", "resnet", "deep_decoder", "pixels")
+    scales = {"down_channels": (8, 8), "up_channels": (8, 8)}
+    networks = {
+        "skip": {**scales, "skip_channels": (4, 4)},
+        "hourglass": scales,
+        "unet": {"scale_channels": (8, 8)},
+        "resnet": {"blocks": 1},
+        "deep_decoder": {},
+        "pixels": {},
+    }
     files = []
-    for name in names:
+    for name, options in networks.items():
         files.append(str(tmp_path / f"{name}.keras"))
-        network = build(name, (32, 32), input_channels=2, output_channels=3, seed=0)
+        options = {**options, "input_channels": 2, "output_channels": 3, "seed": 0}
+        network = build(name, (32, 32), **options)
         keras_files.save(files[-1], network)
     code = (
         "import sys; from keras_dip.keras_files import load; "

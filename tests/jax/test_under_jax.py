@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 
 
-def test_all_cases(environment):
+def test_all_cases(jax_environment):
     folder = Path(__file__).parent
     cases = [str(path) for path in sorted(folder.glob("*_cases.py"))]
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *cases],
-        env=environment,
+        env=jax_environment,
         cwd=folder.parents[1],
         capture_output=True,
         text=True,
