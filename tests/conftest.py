@@ -5,6 +5,7 @@ Keras is imported only where used.
 
 import gc
 import os
+import signal
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
@@ -189,3 +190,11 @@ def jax_environment():
     )
     jax = {"KERAS_BACKEND": "jax", "XLA_FLAGS": quick}
     return {**os.environ, **jax, "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+@pytest.fixture
+def handler():
+    """Python's own handler: in the background SIGINT may be ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield signal.default_int_handler
+    signal.signal(signal.SIGINT, before)

@@ -13,13 +13,7 @@ from keras_dip.recovery import Recovery
 
 SIZE = (12, 10)
 
-
-@pytest.fixture(autouse=True)
-def handler():
-    """Python's own handler: in the background SIGINT may be ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield signal.default_int_handler
-    signal.signal(signal.SIGINT, before)
+pytestmark = pytest.mark.usefixtures("handler")
 
 
 def press_ctrl_c():
