@@ -6,6 +6,7 @@ picture of z, which its ONNX file regenerates, is the result. With several membe
 result is the mean of their pictures, which is one network too.
 """
 
+import gc
 import json
 import os
 import platform
@@ -557,9 +558,21 @@ class DeepImagePrior:
     def _fit_members(
         self, plan: Plan, problem: tasks.Problem, finish: Any, run: _Run
     ) -> list[Member]:
-        """Fit all members."""
+        """Fit all members; in turn, too, where the memory of a GPU proves too small."""
         if self._is_together:
-            return self._fit_together(plan, problem, finish, run)
+            try:
+                return self._fit_together(plan, problem, finish, run)
+            except Exception as error:
+                if together.NO_MEMORY not in str(error):
+                    raise
+            warnings.warn(
+                "The device has too little memory for members at the same time; they "
+                "are fitted one after the other (fit_together=1 begins with that).",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+            self._twins = Twins()  # without what is on the device
+            gc.collect()
         return self._fit_in_turn(plan, problem, finish, run)
 
     @property
@@ -585,12 +598,17 @@ class DeepImagePrior:
             Member(plan, problem, seeds_of(self.seed, index)) for index in range(count)
         ]
         told = [(Furthest(c.display, count), c.every_call) for c in self._callbacks()]
-        limit = run.time_limit
+        at_once = self.fit_together or memory.fits_together(members[0].model)
+        begun = time.perf_counter()
 
         def fit(index: int) -> None:
             member = members[index]
             member.model.place = (run.index + 1, run.count, run.what(1))
-            clock = None if limit is None else TimeLimit(limit, self.time_limit)
+            clock = None
+            if run.time_limit is not None:
+                left = run.time_limit - (time.perf_counter() - begun)
+                rounds = -(-count // at_once) - index // at_once
+                clock = TimeLimit(max(left, 0) / rounds, self.time_limit)
             saver = None
             if run.checkpoint is not None:
                 saver = Saver(run.checkpoint, member, places + index)
@@ -598,7 +616,7 @@ class DeepImagePrior:
             with arguments.device_scope(self.device):
                 member.fit(callbacks, run.target, finish, clock, saver)
 
-        group = together.Together(self.fit_together or memory.fits_together)
+        group = together.Together(at_once)
         ends = group.run([partial(fit, index) for index in range(count)])
         pairs = list(zip(members, ends, strict=True))
         fitted = [member for member, end in pairs if end.error is None]

@@ -1,10 +1,15 @@
-"""What a fit refuses under JAX; run by test_under_jax.py."""
+"""What a fit refuses under JAX, and what it survives; run by test_under_jax.py."""
 
+import os
+import signal
+
+import jax
 import keras
 import numpy as np
 import pytest
 
 from keras_dip import DeepImagePrior, Operator
+from keras_dip.train_steps.jax import Steps
 
 
 def rounded(x):
@@ -22,3 +27,44 @@ def test_one_with_a_gradient_is_not(scene):
     noisy = np.clip(scene(12, 10, 3), 0, 1)
     prior = DeepImagePrior(Operator(lambda x: x**2), network="pixels", steps=3)
     assert prior.fit(noisy**2).steps == 3
+
+
+def in_call(monkeypatch, number, act):
+    """Let `act(state)` happen when a call of the train function has been made."""
+    make, calls = Steps.make_train_function, []
+
+    def made(self, force=False):
+        make(self, force)
+        take = self._compiled_steps
+
+        def take_and_act(state, data):
+            after = take(state, data)
+            calls.append(None)
+            if len(calls) == number:
+                act(state)
+            return after
+
+        self._compiled_steps = take_and_act
+        make(self)
+
+    monkeypatch.setattr(Steps, "make_train_function", made)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
+@pytest.mark.parametrize("number", [1, 40])
+def test_ctrl_c_in_a_call_keeps_the_best(scene, monkeypatch, number):
+    in_call(monkeypatch, number, lambda _: os.kill(os.getpid(), signal.SIGINT))
+    found = DeepImagePrior(network="pixels", steps=75).fit(scene(12, 10, 3))
+    assert (found.stopped_by, found.steps) == ("interrupt", number)
+    assert np.isfinite(found.image).all()
+
+
+@pytest.mark.parametrize("number", [1, 40])
+def test_a_call_that_fails_says_why(scene, monkeypatch, number):
+    def fail(state):
+        assert all(value.is_deleted() for value in jax.tree.leaves(state[0]))
+        raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory")
+
+    in_call(monkeypatch, number, fail)
+    with pytest.raises(RuntimeError, match="RESOURCE_EXHAUSTED"):
+        DeepImagePrior(network="pixels", steps=75).fit(scene(12, 10, 3))
