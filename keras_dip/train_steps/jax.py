@@ -86,10 +86,10 @@ class Steps:
         if group is not None:
             take = partial(_meet, self, group)
         else:
-            if force or getattr(self, "_compiled_steps", None) is None:
+            if force or self.traced.alone is None:
                 super().make_train_function(True)  # type: ignore[misc]
-                self._compiled_steps = self.train_function
-            take = self._compiled_steps
+                self.traced.alone = self.train_function
+            take = self.traced.alone
 
         def take_or_give_back(state: Any, data: Any) -> Any:
             try:
@@ -133,11 +133,13 @@ class Traced:
 
     Attributes:
         picture: from trainable and other values, and z, to the averaged picture.
+        alone: Keras' train function of a fit that goes on alone; None before the first.
     """
 
     def __init__(self, model: Any) -> None:
         """Compile nothing yet."""
         self._model = model
+        self.alone: Any = None
         self._steps: dict[int, Any] = {}  # by the number of fits
 
         def picture(trainable: list[Any], others: list[Any], z: Any) -> Any:

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from keras_dip import DeepImagePrior, Operator
+from keras_dip.traces import Traces, Twins, shared_traces
+from keras_dip.train_steps import jax as jax_steps
 from keras_dip.train_steps.jax import Steps
 
 
@@ -29,13 +31,35 @@ def test_one_with_a_gradient_is_not(scene):
     assert prior.fit(noisy**2).steps == 3
 
 
+@pytest.mark.parametrize("traces", [Traces, Twins])
+def test_a_second_picture_compiles_nothing(scene, monkeypatch, traces):
+    traced, step = [], jax_steps._one_step
+
+    def counted(*arguments):
+        traced.append(None)
+        return step(*arguments)
+
+    monkeypatch.setattr(jax_steps, "_one_step", counted)
+    pictures = [scene(12, 10, 3, noise=0.1, seed=i) for i in range(2)]
+
+    def fit(picture):
+        return DeepImagePrior(network="pixels", steps=30).fit(picture).image
+
+    alone = [fit(picture) for picture in pictures]
+    assert len(traced) == 2
+    with shared_traces(traces()):
+        shared = [fit(picture) for picture in pictures]
+    assert len(traced) == 3
+    np.testing.assert_array_equal(shared, alone)
+
+
 def in_call(monkeypatch, number, act):
     """Let `act(state)` happen when a call of the train function has been made."""
     make, calls = Steps.make_train_function, []
 
     def made(self, force=False):
         make(self, force)
-        take = self._compiled_steps
+        take = self.traced.alone
 
         def take_and_act(state, data):
             after = take(state, data)
@@ -44,7 +68,7 @@ def in_call(monkeypatch, number, act):
                 act(state)
             return after
 
-        self._compiled_steps = take_and_act
+        self.traced.alone = take_and_act
         make(self)
 
     monkeypatch.setattr(Steps, "make_train_function", made)
