@@ -68,6 +68,7 @@ def environments(
         return [shared] * count
     if count > len(gpus):
         shared["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
+        shared["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # the same for JAX
     return [
         {**shared, "CUDA_VISIBLE_DEVICES": gpus[place % len(gpus)]}
         for place in range(count)

@@ -33,6 +33,7 @@ def test_workers_that_share_a_gpu_share_its_memory():
     made = machine.environments(3, cores=8, gpus=["0", "1"])
     assert [e["CUDA_VISIBLE_DEVICES"] for e in made] == ["0", "1", "0"]
     assert {e["TF_FORCE_GPU_ALLOW_GROWTH"] for e in made} == {"true"}
+    assert {e["XLA_PYTHON_CLIENT_PREALLOCATE"] for e in made} == {"false"}
 
 
 def test_threads_that_were_asked_for_stay(monkeypatch):
