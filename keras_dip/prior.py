@@ -60,6 +60,9 @@ from keras_dip.warm_start import Weights, weights_of
 
 SNAPSHOTS_IF_WHOLE, SNAPSHOTS = "auto", 8
 
+SMALL_TILE = 256
+"""Side of the tiles that are proposed where the memory of a device proves too small."""
+
 PROBE = 256
 """Side of the picture whose network shows what a pixel costs, where that matters."""
 
@@ -568,12 +571,21 @@ class DeepImagePrior:
             warnings.warn(
                 "The device has too little memory for members at the same time; they "
                 "are fitted one after the other (fit_together=1 begins with that).",
-                RuntimeWarning,
                 stacklevel=4,
             )
             self._twins = Twins()  # without what is on the device
             gc.collect()
-        return self._fit_in_turn(plan, problem, finish, run)
+        try:
+            return self._fit_in_turn(plan, problem, finish, run)
+        except Exception as error:
+            if together.NO_MEMORY not in str(error):
+                raise
+            height, width, _ = problem.shape
+            raise FitError(
+                f"Expected a device with memory for {width}x{height} pixels. Received: "
+                f"{together.NO_MEMORY}. tile={SMALL_TILE} (--tile {SMALL_TILE}) fits "
+                "less at a time, device='cpu' (--device cpu) what the machine holds."
+            ) from error
 
     @property
     def _is_together(self) -> bool:

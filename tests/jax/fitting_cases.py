@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from keras_dip import DeepImagePrior, Operator
+from keras_dip.errors import FitError
 from keras_dip.traces import Traces, Twins, shared_traces
 from keras_dip.train_steps import jax as jax_steps
 from keras_dip.train_steps.jax import Steps
@@ -84,11 +85,13 @@ def test_ctrl_c_in_a_call_keeps_the_best(scene, monkeypatch, number):
 
 
 @pytest.mark.parametrize("number", [1, 40])
-def test_a_call_that_fails_says_why(scene, monkeypatch, number):
+def test_too_little_memory_is_told_though_the_values_are_lost(
+    scene, monkeypatch, number
+):
     def fail(state):
         assert all(value.is_deleted() for value in jax.tree.leaves(state[0]))
         raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory")
 
     in_call(monkeypatch, number, fail)
-    with pytest.raises(RuntimeError, match="RESOURCE_EXHAUSTED"):
+    with pytest.raises(FitError, match=r"memory for 10x12 pixels.*RESOURCE_EXHAUSTED"):
         DeepImagePrior(network="pixels", steps=75).fit(scene(12, 10, 3))

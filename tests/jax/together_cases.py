@@ -145,7 +145,7 @@ def scarce(monkeypatch, *, spoils):
 def test_members_that_need_too_much_memory_are_fitted_in_turn(fit, monkeypatch, spoils):
     expected = fit(1, stop="none", steps=25).restoration
     scarce(monkeypatch, spoils=spoils)
-    with pytest.warns(RuntimeWarning, match="too little memory for members"):
+    with pytest.warns(UserWarning, match="too little memory for members"):
         found = fit(3, stop="none", steps=25).restoration
     check_equal(found, expected)
 
