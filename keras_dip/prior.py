@@ -131,7 +131,7 @@ class DeepImagePrior:
             it use oneDNN).
         callbacks: Keras callbacks; an epoch is a report, every 25 steps.
         verbose: 1 prints a line per report on stderr, 0 nothing.
-        device: "cpu" or "gpu"; None leaves it to TensorFlow.
+        device: "cpu" or "gpu"; None leaves it to Keras' backend.
         latent: kind of z instead of the preset's: "noise", "normal", "meshgrid",
             "fourier", "picture", "picture+noise", or a picture to be z itself.
         dtype_policy: "float32" or "mixed_bfloat16" (or another Keras policy) instead of

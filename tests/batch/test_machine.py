@@ -3,6 +3,7 @@ import os
 import pytest
 
 from keras_dip.batch import machine
+from keras_dip.batch.cluster import RayRunner
 
 THREADS = "TF_NUM_INTRAOP_THREADS"
 
@@ -75,3 +76,13 @@ def test_the_backend_that_keras_would_take(monkeypatch, tmp_path):
     assert machine.keras_backend() == "tensorflow"
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     assert machine.keras_backend() == "jax"
+
+
+@pytest.mark.parametrize(("share", "is_shared"), [(0.5, True), (1.0, False)])
+def test_workers_of_a_cluster_have_our_backend_and_share_gpus(
+    monkeypatch, share, is_shared
+):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    told = RayRunner(str, "local", gpus=share)._environment()
+    assert told["KERAS_BACKEND"] == "jax"
+    assert ("XLA_PYTHON_CLIENT_PREALLOCATE" in told) is is_shared
