@@ -18,12 +18,10 @@ from keras_dip.batch.remote import is_url
 from keras_dip.cli.batch_job import Cut, Job, quiet, restore_job
 from keras_dip.cli.options import METAVAR_FILE
 from keras_dip.images.size import looks
+from keras_dip.together import NO_MEMORY, Together
 
 LARGEST_GROUP = 16
 """Pictures of a group where the memory decides how many are fitted at once."""
-
-NO_MEMORY = "RESOURCE_EXHAUSTED"
-"""What JAX says where the memory of a device does not suffice."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +78,14 @@ def restore(job: Job | Group) -> Entry | Cut | list[Entry]:
     with quiet(job.jobs[0].verbose):
         from keras_dip import memory
         from keras_dip.fitting import PriorModel
-        from keras_dip.together import Together
 
         if not PriorModel.takes_steps_together:
             return [_entry(one) for one in job.jobs]
         # Each of them redirects it, and not in the order of a stack.
         with contextlib.redirect_stdout(sys.stderr):
-            group = Together(job.most or memory.fits_together)
+            group = Together(
+                job.most or (lambda first: memory.fits_together(first.model))
+            )
             ends = group.run([partial(_entry, one) for one in job.jobs])
     entries = []
     for one, end in zip(job.jobs, ends, strict=True):

@@ -127,7 +127,8 @@ class PriorModel(steps_of(keras.config.backend()), keras.Model):  # type: ignore
         self.penalty = penalty
         self.window = window
         self.z = _variable(z, "z")
-        device = str(getattr(self.z.value, "device", "")).lower()
+        self.placed_on = getattr(self.z.value, "device", None)
+        device = str(self.placed_on).lower()
         self.is_on_gpu = "gpu" in device or "cuda" in device  # TensorFlow, and JAX
         self.observed = {key: _variable(x, key) for key, x in observed.items()}
         self.output_sum = _variable(np.zeros((1, *network.output_shape[1:])), "average")

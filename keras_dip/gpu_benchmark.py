@@ -4,6 +4,7 @@ Rows are measured one by one, the most telling first; a row that would take long
 what is left of the minutes is left out and named. The same rows can be had of a CPU.
 """
 
+import gc
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -101,6 +102,7 @@ class Budget:
             self.left_out.append(f"{what}: {type(error).__name__} {first}".rstrip())
             return None
         finally:
+            gc.collect()  # networks are cycles, which keep what is on the device
             seconds = time.perf_counter() - start
             self._longest[kind] = max(seconds, self._longest.get(kind, 0.0))
 

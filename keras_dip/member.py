@@ -275,8 +275,9 @@ class Member:
     ) -> None:
         ours = [self._recovery, self.rule, self.recorder, self._snapshots, time_limit]
         end = "steps"
+        noted = remembered if self.model.can_be_cut else held_back
         try:
-            with remembered() as pressed:
+            with noted() as pressed:
                 again = _RaiseAgain(pressed)
                 self.model.take_steps(
                     self.plan.settings.steps,
@@ -287,11 +288,13 @@ class Member:
                     ],
                     first_report=self.reports,
                 )
+                if pressed.came:  # in the last report
+                    raise KeyboardInterrupt
         except (KeyboardInterrupt, Exception) as raised:
             error = raised if isinstance(raised, Exception) else None
             if error and pressed.came:  # TensorFlow can make another error of Ctrl-C
                 raised, error = KeyboardInterrupt(), None
-            if self.model.step == 0:
+            if not self._has_begun:
                 raise raised
             end, self.error = "error" if error else "interrupt", error
         with held_back() as pressed:  # twice is easily pressed
@@ -309,6 +312,17 @@ class Member:
         elif saver is not None:
             self._is_finished = True
             saver.save_end()
+
+    @property
+    def _has_begun(self) -> bool:
+        """Whether a step was taken, and what it came to is not lost.
+
+        JAX gives up the values of variables for a call, and may fail in it.
+        """
+        try:
+            return self.model.step > 0
+        except Exception:
+            return False
 
     def progress(self) -> dict[str, Any]:
         """Return everything that a run needs to continue this one, as nested data."""

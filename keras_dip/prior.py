@@ -6,6 +6,7 @@ picture of z, which its ONNX file regenerates, is the result. With several membe
 result is the mean of their pictures, which is one network too.
 """
 
+import gc
 import json
 import os
 import platform
@@ -58,6 +59,9 @@ from keras_dip.uncertainty import calibrated_deviation
 from keras_dip.warm_start import Weights, weights_of
 
 SNAPSHOTS_IF_WHOLE, SNAPSHOTS = "auto", 8
+
+SMALL_TILE = 256
+"""Side of the tiles that are proposed where the memory of a device proves too small."""
 
 PROBE = 256
 """Side of the picture whose network shows what a pixel costs, where that matters."""
@@ -127,7 +131,7 @@ class DeepImagePrior:
             it use oneDNN).
         callbacks: Keras callbacks; an epoch is a report, every 25 steps.
         verbose: 1 prints a line per report on stderr, 0 nothing.
-        device: "cpu" or "gpu"; None leaves it to TensorFlow.
+        device: "cpu" or "gpu"; None leaves it to Keras' backend.
         latent: kind of z instead of the preset's: "noise", "normal", "meshgrid",
             "fourier", "picture", "picture+noise", or a picture to be z itself.
         dtype_policy: "float32" or "mixed_bfloat16" (or another Keras policy) instead of
@@ -557,10 +561,31 @@ class DeepImagePrior:
     def _fit_members(
         self, plan: Plan, problem: tasks.Problem, finish: Any, run: _Run
     ) -> list[Member]:
-        """Fit all members."""
+        """Fit all members; in turn, too, where the memory of a GPU proves too small."""
         if self._is_together:
-            return self._fit_together(plan, problem, finish, run)
-        return self._fit_in_turn(plan, problem, finish, run)
+            try:
+                return self._fit_together(plan, problem, finish, run)
+            except Exception as error:
+                if together.NO_MEMORY not in str(error):
+                    raise
+            warnings.warn(
+                "The device has too little memory for members at the same time; they "
+                "are fitted one after the other (fit_together=1 begins with that).",
+                stacklevel=4,
+            )
+            self._twins = Twins()  # without what is on the device
+            gc.collect()
+        try:
+            return self._fit_in_turn(plan, problem, finish, run)
+        except Exception as error:
+            if together.NO_MEMORY not in str(error):
+                raise
+            height, width, _ = problem.shape
+            raise FitError(
+                f"Expected a device with memory for {width}x{height} pixels. Received: "
+                f"{together.NO_MEMORY}. tile={SMALL_TILE} (--tile {SMALL_TILE}) fits "
+                "less at a time, device='cpu' (--device cpu) what the machine holds."
+            ) from error
 
     @property
     def _is_together(self) -> bool:
@@ -585,12 +610,17 @@ class DeepImagePrior:
             Member(plan, problem, seeds_of(self.seed, index)) for index in range(count)
         ]
         told = [(Furthest(c.display, count), c.every_call) for c in self._callbacks()]
-        limit = run.time_limit
+        at_once = self.fit_together or memory.fits_together(members[0].model)
+        begun = time.perf_counter()
 
         def fit(index: int) -> None:
             member = members[index]
             member.model.place = (run.index + 1, run.count, run.what(1))
-            clock = None if limit is None else TimeLimit(limit, self.time_limit)
+            clock = None
+            if run.time_limit is not None:
+                left = run.time_limit - (time.perf_counter() - begun)
+                rounds = -(-count // at_once) - index // at_once
+                clock = TimeLimit(max(left, 0) / rounds, self.time_limit)
             saver = None
             if run.checkpoint is not None:
                 saver = Saver(run.checkpoint, member, places + index)
@@ -598,7 +628,7 @@ class DeepImagePrior:
             with arguments.device_scope(self.device):
                 member.fit(callbacks, run.target, finish, clock, saver)
 
-        group = together.Together(self.fit_together or memory.fits_together)
+        group = together.Together(at_once)
         ends = group.run([partial(fit, index) for index in range(count)])
         pairs = list(zip(members, ends, strict=True))
         fitted = [member for member, end in pairs if end.error is None]

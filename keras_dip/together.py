@@ -16,6 +16,9 @@ from typing import Any
 
 from keras_dip.interrupts import held_back
 
+NO_MEMORY = "RESOURCE_EXHAUSTED"
+"""What JAX says where the memory of a device does not suffice."""
+
 _IN_FORCE: ContextVar["Together | None"] = ContextVar("together", default=None)
 
 

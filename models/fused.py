@@ -6,6 +6,7 @@ of its own in `models.fused_jax`; elsewhere each piece falls back to what Keras 
 
 import math
 import os
+import re
 from typing import Any
 
 import keras
@@ -38,7 +39,9 @@ def _jax_forms() -> Any:
         return None
     import jax
 
-    if jax.default_backend() == "cpu":
+    # A CPU can be asked for where there is a GPU, too.
+    asked = jax.config.jax_default_device
+    if getattr(asked, "platform", asked or jax.default_backend()) == "cpu":
         return None
     from keras_dip.models import fused_jax
 
@@ -104,10 +107,9 @@ def gpu_has_bfloat16() -> bool:
     if keras.config.backend() == "jax":
         import jax
 
-        return all(
-            float(getattr(device, "compute_capability", "0") or 0) >= 8.0
-            for device in jax.devices()
-        )
+        told = [getattr(gpu, "compute_capability", "") for gpu in jax.devices()]
+        # Of others than NVIDIA's it is the name of a chip, such as "gfx942".
+        return all(re.match(r"[89]\.|\d\d+\.", str(number)) for number in told)
     tf = _tensorflow()
     if tf is None:
         return False

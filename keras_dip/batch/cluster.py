@@ -16,6 +16,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, Generic
 
 from keras_dip.batch.local import Ended, JobT, ResultT
+from keras_dip.batch.machine import SHARED_GPU, keras_backend
 from keras_dip.errors import KerasDipError
 
 LOCAL = "local"
@@ -101,10 +102,15 @@ class RayRunner(Generic[JobT, ResultT]):
             )
         return int(slots)
 
+    def _environment(self) -> dict[str, str]:
+        """Return what the environment of each worker has to say."""
+        threads = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")
+        told = dict.fromkeys(threads, str(self._cores))
+        # Ray hands on nothing of the driver's environment to other machines.
+        told["KERAS_BACKEND"] = keras_backend()
+        return {**told, **(SHARED_GPU if self._gpus % 1 else {})}
+
     def _connect(self, ray: Any) -> None:
-        threads = dict.fromkeys(
-            ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"), str(self._cores)
-        )
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent
         mine: dict[str, Any] = {}
         if self._address == LOCAL:
@@ -115,7 +121,7 @@ class RayRunner(Generic[JobT, ResultT]):
             with _own_signals():
                 ray.init(
                     address=self._address,
-                    runtime_env={"env_vars": threads},
+                    runtime_env={"env_vars": self._environment()},
                     log_to_driver=False,
                     logging_level="ERROR",
                     **mine,

@@ -181,6 +181,8 @@ def _serve(pipe: Connection[Any, Any], work: Callable[[Any], Any]) -> None:
         answer: tuple[Any, str | None]
         try:
             answer = (work(job), None)
+        except KeyboardInterrupt:  # what a fit makes of SIGTERM
+            sys.exit(1)
         except Exception as error:
             answer = (None, f"{type(error).__name__}: {error}")
         pipe.send(answer)

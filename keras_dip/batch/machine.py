@@ -14,6 +14,12 @@ from pathlib import Path
 CORES_PER_WORKER = 2
 """By measurement (docs/batch.md)."""
 
+SHARED_GPU = {
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+}
+"""What lets processes take a GPU's memory as they need it: TensorFlow's, JAX's."""
+
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -67,7 +73,7 @@ def environments(
     if not gpus:
         return [shared] * count
     if count > len(gpus):
-        shared["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
+        shared |= SHARED_GPU
     return [
         {**shared, "CUDA_VISIBLE_DEVICES": gpus[place % len(gpus)]}
         for place in range(count)

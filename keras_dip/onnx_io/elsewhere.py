@@ -78,6 +78,7 @@ def another_process() -> Iterator[Callable[[Any, Latent, Callable[[Any], Any]], 
     """Give a function like `export.convert` that a TensorFlow process works for."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "PYTHONPATH": path}
+    environment["CUDA_VISIBLE_DEVICES"] = "-1"  # JAX has taken its memory
     environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with tempfile.TemporaryDirectory(prefix="keras-dip-") as folder:
         with subprocess.Popen(

@@ -52,6 +52,9 @@ class Steps:
         """
         return bool(self.is_on_gpu)
 
+    can_be_cut = False
+    """Whether an exception may end a call anywhere: in it, variables have no values."""
+
     takes_steps_together = True
     """Whether several fits can take their steps in one call."""
 
@@ -68,8 +71,11 @@ class Steps:
 
     @property
     def free_memory(self: Any) -> int | None:
-        """Return the bytes that the device has left for arrays; None if unknown."""
-        statistics = _device_of(self.z.value).memory_stats() or {}
+        """Return the bytes that the device has left for arrays; None if unknown.
+
+        It can be asked for in the middle of a fit, when variables have no values.
+        """
+        statistics = self.placed_on.memory_stats() or {}
         if "bytes_limit" not in statistics:
             return None
         return int(statistics["bytes_limit"] - statistics.get("bytes_in_use", 0))
@@ -80,10 +86,10 @@ class Steps:
         if group is not None:
             take = partial(_meet, self, group)
         else:
-            if force or getattr(self, "_compiled_steps", None) is None:
+            if force or self.traced.alone is None:
                 super().make_train_function(True)  # type: ignore[misc]
-                self._compiled_steps = self.train_function
-            take = self._compiled_steps
+                self.traced.alone = self.train_function
+            take = self.traced.alone
 
         def take_or_give_back(state: Any, data: Any) -> Any:
             try:
@@ -127,11 +133,13 @@ class Traced:
 
     Attributes:
         picture: from trainable and other values, and z, to the averaged picture.
+        alone: Keras' train function of a fit that goes on alone; None before the first.
     """
 
     def __init__(self, model: Any) -> None:
         """Compile nothing yet."""
         self._model = model
+        self.alone: Any = None
         self._steps: dict[int, Any] = {}  # by the number of fits
 
         def picture(trainable: list[Any], others: list[Any], z: Any) -> Any:
@@ -203,6 +211,8 @@ def _give_back(model: Any, state: Any) -> None:
     for variable, value in zip(variables, flat, strict=True):
         if not value.is_deleted():
             variable.assign(value)
+    # Else Keras takes what it kept, which may be lost, and hides the error by another.
+    model._jax_state = None
 
 
 def _device_of(array: Any) -> Any:

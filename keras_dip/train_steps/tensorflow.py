@@ -46,6 +46,9 @@ class Steps:
     loops = True
     """Whether a call can take several steps."""
 
+    can_be_cut = True
+    """Whether an exception may end a call anywhere: variables keep their values."""
+
     takes_steps_together = False
     """Whether several fits can take their steps in one call."""
 

@@ -24,6 +24,10 @@ def refuse_odd(number):
     return number
 
 
+def interrupt(_):
+    raise KeyboardInterrupt
+
+
 def wait_if_negative(number):
     if number < 0:
         threading.Event().wait()

@@ -55,6 +55,12 @@ def test_an_error_of_the_work_is_an_answer(jobs):
     assert ended[2].result == 2
 
 
+def test_a_worker_that_was_stopped_shows_no_traceback(jobs, capfd):
+    (ended,) = LocalRunner(jobs.interrupt, [{}], retries=0).run([1])
+    assert ended.error == "a worker died of it (exit code 1)"
+    assert "Traceback" not in capfd.readouterr().err
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_a_job_whose_worker_dies_is_tried_once_more(jobs, tmp_path):
     work = [(tmp_path, n, deaths) for n, deaths in enumerate([0, 1, 0, 2, 0, 1])]

@@ -3,6 +3,7 @@ import os
 import pytest
 
 from keras_dip.batch import machine
+from keras_dip.batch.cluster import RayRunner
 
 THREADS = "TF_NUM_INTRAOP_THREADS"
 
@@ -33,6 +34,7 @@ def test_workers_that_share_a_gpu_share_its_memory():
     made = machine.environments(3, cores=8, gpus=["0", "1"])
     assert [e["CUDA_VISIBLE_DEVICES"] for e in made] == ["0", "1", "0"]
     assert {e["TF_FORCE_GPU_ALLOW_GROWTH"] for e in made} == {"true"}
+    assert {e["XLA_PYTHON_CLIENT_PREALLOCATE"] for e in made} == {"false"}
 
 
 def test_threads_that_were_asked_for_stay(monkeypatch):
@@ -74,3 +76,13 @@ def test_the_backend_that_keras_would_take(monkeypatch, tmp_path):
     assert machine.keras_backend() == "tensorflow"
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     assert machine.keras_backend() == "jax"
+
+
+@pytest.mark.parametrize(("share", "is_shared"), [(0.5, True), (1.0, False)])
+def test_workers_of_a_cluster_have_our_backend_and_share_gpus(
+    monkeypatch, share, is_shared
+):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    told = RayRunner(str, "local", gpus=share)._environment()
+    assert told["KERAS_BACKEND"] == "jax"
+    assert ("XLA_PYTHON_CLIENT_PREALLOCATE" in told) is is_shared

@@ -1,13 +1,15 @@
 """The forms of JAX beside those of `jax.numpy`; run by test_under_jax.py under JAX."""
 
 import re
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from keras_dip.models import fused_jax
+from keras_dip.arguments import device_scope
+from keras_dip.models import fused, fused_jax
 
 EPSILON = 1e-5
 NAMES = ("x", "kernel", "bias", "gamma", "beta")
@@ -121,3 +123,22 @@ def test_in_bfloat16_statistics_and_gradients_of_weights_are_summed_in_float32()
     np.testing.assert_allclose(variance, wide.var((0, 1, 2)), rtol=1e-5)
     np.testing.assert_allclose(found[1], np.full(3, 64 * 64.0))
     np.testing.assert_allclose(found[0], 0, atol=1e-2)  # of 4096 values of about 1
+
+
+@pytest.mark.parametrize(
+    ("told", "has"),
+    [("7.5", False), ("8.0", True), ("9.0", True), ("10.3", True), ("gfx942", False)],
+)
+def test_which_gpus_have_bfloat16(monkeypatch, told, has):
+    gpu = SimpleNamespace(compute_capability=told)
+    monkeypatch.setattr(jax, "devices", lambda: [gpu])
+    assert fused.gpu_has_bfloat16() is has
+
+
+def test_a_cpu_beside_a_gpu_has_its_own_forms(monkeypatch):
+    cpu = jax.devices("cpu")[0]
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert fused._jax_forms() is fused_jax
+    with device_scope("cpu"):
+        assert jax.config.jax_default_device == cpu
+        assert fused._jax_forms() is None

@@ -5,6 +5,7 @@ import os
 import signal
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,8 +15,8 @@ from keras_dip.batch.local import Ended
 from keras_dip.cli import main
 from keras_dip.models import fused, fused_jax
 from keras_dip.recovery import Recovery
-from keras_dip.stopping import StoppingRule
-from keras_dip.train_steps.jax import Steps
+from keras_dip.stopping import StoppingRule, TimeLimit
+from keras_dip.train_steps.jax import Steps, Traced
 
 SIZE = (12, 10)
 
@@ -105,6 +106,61 @@ def test_as_on_a_gpu_they_are_too(fit, monkeypatch):
     assert compiled(together) == [3]
     alone = fit(1, stop="none", steps=50)
     check_equal(together.restoration, alone.restoration)
+
+
+@pytest.fixture
+def gpu_memory(monkeypatch):
+    """Let there be a GPU by its memory: return what sets how many bytes are free."""
+
+    def be(free):
+        monkeypatch.setattr(Steps, "free_memory", property(lambda self: free))
+
+    monkeypatch.setattr("keras_dip.prior.gpus", lambda: ["gpu:0"])
+    monkeypatch.setattr("keras_dip.batch.machine.gpus", lambda: ["0"])
+    monkeypatch.setattr("keras_dip.batch.machine.keras_backend", lambda: "jax")
+    return be
+
+
+@pytest.mark.parametrize(("free", "expected"), [(10**9, [3]), (1, [1])])
+def test_the_memory_of_a_gpu_says_how_many(fit, gpu_memory, free, expected):
+    gpu_memory(free)
+    assert compiled(fit(None, stop="none", steps=25)) == expected
+
+
+def scarce(monkeypatch, *, spoils):
+    """Let calls for several fits fail for want of memory, after that of variables."""
+    steps = Traced.steps
+
+    def failing(self, fits):
+        if len(fits) == 1:
+            return steps(self, fits)
+        for value in jax.tree.leaves([fit.values for fit in fits]) if spoils else []:
+            value.delete()
+        raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory")
+
+    monkeypatch.setattr(Traced, "steps", failing)
+
+
+@pytest.mark.parametrize("spoils", [False, True])
+def test_members_that_need_too_much_memory_are_fitted_in_turn(fit, monkeypatch, spoils):
+    expected = fit(1, stop="none", steps=25).restoration
+    scarce(monkeypatch, spoils=spoils)
+    with pytest.warns(UserWarning, match="too little memory for members"):
+        found = fit(3, stop="none", steps=25).restoration
+    check_equal(found, expected)
+
+
+def test_members_that_wait_share_the_time(fit, monkeypatch):
+    seconds = []
+
+    class Clock(TimeLimit):
+        def __init__(self, share, whole):
+            seconds.append(share)
+            super().__init__(share, whole)
+
+    monkeypatch.setattr("keras_dip.prior.TimeLimit", Clock)
+    fit(2, stop="none", steps=25, time_limit=1e6)
+    assert seconds == pytest.approx([5e5, 5e5, 1e6], rel=0.01)
 
 
 def test_two_of_three_at_a_time_make_the_same(fit):
@@ -239,16 +295,7 @@ def test_pictures_together_have_the_entries_of_pictures_alone(
 def test_pictures_that_need_too_much_memory_together_are_done_alone(
     tmp_path, scene, monkeypatch
 ):
-    from keras_dip.train_steps.jax import Traced
-
-    steps = Traced.steps
-
-    def scarce(self, fits):
-        if len(fits) > 1:
-            raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory")
-        return steps(self, fits)
-
-    monkeypatch.setattr(Traced, "steps", scarce)
+    scarce(monkeypatch, spoils=True)
     monkeypatch.setattr("keras_dip.batch.local.LocalRunner", Here)
     Here.sizes = []
     monkeypatch.chdir(tmp_path)
@@ -259,3 +306,24 @@ def test_pictures_that_need_too_much_memory_together_are_done_alone(
         "batch denoise in -o out --network pixels --steps 25 --fit-together 2".split()
     )
     assert (code, Here.sizes) == (0, [2])
+
+
+def test_the_memory_of_a_gpu_says_how_many_pictures(
+    tmp_path, scene, monkeypatch, gpu_memory
+):
+    gpu_memory(10**9)
+    counts, steps = [], Traced.steps
+
+    def counted(self, fits):
+        counts.append(len(fits))
+        return steps(self, fits)
+
+    monkeypatch.setattr(Traced, "steps", counted)
+    monkeypatch.setattr("keras_dip.batch.local.LocalRunner", Here)
+    Here.sizes = []
+    monkeypatch.chdir(tmp_path)
+    os.mkdir("in")
+    for name in "abc":
+        Image.fromarray((scene(16, 20, 3) * 255).astype("uint8")).save(f"in/{name}.png")
+    code = main("batch denoise in -o out --network pixels --steps 25".split())
+    assert (code, Here.sizes, max(counts)) == (0, [3], 3)
