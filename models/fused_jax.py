@@ -37,9 +37,9 @@ def normalise(x: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
 def _normalise(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any]:
     count = x[..., 0].size
     wide = x.astype(gamma.dtype)
-    # Any value of the channel: without it a large mean would leave the variance no
-    # digits.
-    origin = wide[0, 0, 0]
+    # Any value of the channel, and no odd one of an edge: without it a large mean would
+    # leave the variance no digits.
+    origin = wide[0, x.shape[1] // 2, x.shape[2] // 2]
     centred = wide - origin
     mean = sum_over_pixels(centred) / count
     square = sum_over_pixels(centred * centred) / count
