@@ -192,9 +192,9 @@ def jax_environment():
     return {**os.environ, **jax, "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def handler():
-    """Python's own handler: in the background SIGINT may be ignored."""
+    """Take Python's own handler: what is begun in the background ignores SIGINT."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield signal.default_int_handler
     signal.signal(signal.SIGINT, before)

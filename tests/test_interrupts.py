@@ -13,8 +13,6 @@ from keras_dip.recovery import Recovery
 
 SIZE = (12, 10)
 
-pytestmark = pytest.mark.usefixtures("handler")
-
 
 def press_ctrl_c():
     signal.raise_signal(signal.SIGINT)

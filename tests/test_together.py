@@ -100,7 +100,7 @@ def test_only_functions_of_the_group_can_meet():
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
-def test_all_hear_of_ctrl_c_and_none_begins_after_it(handler):
+def test_all_hear_of_ctrl_c_and_none_begins_after_it():
     group, heard = Together(2), []
 
     def work(presses):

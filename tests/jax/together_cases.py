@@ -199,7 +199,7 @@ def test_one_that_falls_apart_goes_back_alone(fit, monkeypatch):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
-def test_ctrl_c_keeps_the_best_of_all(fit, handler, monkeypatch):
+def test_ctrl_c_keeps_the_best_of_all(fit, monkeypatch):
     report = Recovery.on_epoch_end
 
     def press(self, epoch, logs=None):
@@ -215,7 +215,7 @@ def test_ctrl_c_keeps_the_best_of_all(fit, handler, monkeypatch):
     assert np.isfinite(found.image).all()
 
 
-def test_checkpoints_go_on_together(fit, handler, tmp_path, monkeypatch):
+def test_checkpoints_go_on_together(fit, tmp_path, monkeypatch):
     whole = fit(3, stop="none").restoration
     report = Recovery.on_epoch_end
 
