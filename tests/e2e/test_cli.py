@@ -1,6 +1,7 @@
 """The installed command, from a picture file to a restored one and back from ONNX."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -22,11 +23,15 @@ COMMAND = [
 # Fitted in half the time of the skip network, where the picture does not matter.
 QUICK = ("--network", "deep_decoder")
 
+# Libraries that tests before these have loaded may have said how much is logged.
+SHELL = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+
 
 def keras_dip(*args, folder, **kwargs):
     return subprocess.run(
         [*COMMAND, *map(str, args)],
         cwd=folder,
+        env=SHELL,
         capture_output=True,
         timeout=300,
         **kwargs,
