@@ -292,25 +292,34 @@ def test_pictures_together_have_the_entries_of_pictures_alone(
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_pictures_that_need_too_much_memory_together_are_done_alone(
-    tmp_path, scene, monkeypatch
-):
-    scarce(monkeypatch, spoils=True)
+@pytest.fixture
+def pictures(tmp_path, scene, monkeypatch):
+    """Make a folder `in` of pictures, which a batch works on in this process."""
     monkeypatch.setattr("keras_dip.batch.local.LocalRunner", Here)
     Here.sizes = []
     monkeypatch.chdir(tmp_path)
-    os.mkdir("in")
-    for name in "ab":
-        Image.fromarray((scene(16, 20, 3) * 255).astype("uint8")).save(f"in/{name}.png")
+
+    def make(names):
+        os.mkdir("in")
+        image = Image.fromarray((scene(16, 20, 3) * 255).astype("uint8"))
+        for name in names:
+            image.save(f"in/{name}.png")
+
+    return make
+
+
+def test_pictures_that_need_too_much_memory_together_are_done_alone(
+    pictures, monkeypatch
+):
+    scarce(monkeypatch, spoils=True)
+    pictures("ab")
     code = main(
         "batch denoise in -o out --network pixels --steps 25 --fit-together 2".split()
     )
     assert (code, Here.sizes) == (0, [2])
 
 
-def test_the_memory_of_a_gpu_says_how_many_pictures(
-    tmp_path, scene, monkeypatch, gpu_memory
-):
+def test_the_memory_of_a_gpu_says_how_many_pictures(pictures, monkeypatch, gpu_memory):
     gpu_memory(10**9)
     counts, steps = [], Traced.steps
 
@@ -319,11 +328,6 @@ def test_the_memory_of_a_gpu_says_how_many_pictures(
         return steps(self, fits)
 
     monkeypatch.setattr(Traced, "steps", counted)
-    monkeypatch.setattr("keras_dip.batch.local.LocalRunner", Here)
-    Here.sizes = []
-    monkeypatch.chdir(tmp_path)
-    os.mkdir("in")
-    for name in "abc":
-        Image.fromarray((scene(16, 20, 3) * 255).astype("uint8")).save(f"in/{name}.png")
+    pictures("abc")
     code = main("batch denoise in -o out --network pixels --steps 25".split())
     assert (code, Here.sizes, max(counts)) == (0, [3], 3)
