@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from keras_dip import tasks
+from keras_dip.batch.machine import NO_GPU
 from keras_dip.cli.messages import Messages
 from keras_dip.cli.progress import Display, display_for
 from keras_dip.errors import KerasDipError
@@ -100,6 +101,8 @@ def prior_for(
     display = display or display_for(messages, title or task.declaration.title)
     # Standard output may be the picture: whatever prints there now is moved away.
     with display, contextlib.redirect_stdout(sys.stderr):
+        if settings.get("device") == "cpu" and "keras" not in sys.modules:
+            os.environ.update(NO_GPU)
         with hushed_tensorflow(messages):
             from keras_dip.prior import DeepImagePrior
             from keras_dip.progress import ProgressCallback

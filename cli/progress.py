@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from keras_dip.batch.machine import keras_backend
 from keras_dip.cli.messages import Messages
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 SPARKS = "▁▂▃▄▅▆▇█"
 SPARK_WIDTH = 12
 BESIDE = 10  # columns of a live line for the spinner, the least bar and the gaps
-STARTING = "starting TensorFlow"
+BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX"}
 SECONDS_BETWEEN_LINES = 10.0
 REPORTS_IN_PACE = 20
 
@@ -132,7 +133,7 @@ class LiveLine:
         """Prepare the line."""
         self._progress = bar()
         # The words fill most of 80 columns: the title goes when they come.
-        status = f"{title}: {STARTING}"
+        status = f"{title}: {_starting()}"
         self._line = self._progress.add_task(title, total=None, status=status)
         self._status = Status(0)
         self._criteria: dict[int, float] = {}  # by the step of the report
@@ -154,7 +155,7 @@ class LiveLine:
         """Begin to count."""
         self._status = Status(total_steps, number, count, what)
         self._criteria.clear()
-        self._progress.update(self._line, total=total_steps, status="first steps")
+        self._progress.update(self._line, total=total_steps, status="compiling")
 
     def update(self, step: int, logs: dict[str, Any]) -> None:
         """Move the bar and renew the words."""
@@ -186,7 +187,7 @@ class PlainLines:
 
     def __enter__(self) -> PlainLines:
         """Say that something begins."""
-        self._messages.note(f"{self._title}: {STARTING}")
+        self._messages.note(f"{self._title}: {_starting()}")
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -240,6 +241,12 @@ class Silence:
 
     def stop(self) -> None:
         """Do nothing."""
+
+
+def _starting() -> str:
+    """Return what is said while the backend of Keras is imported."""
+    name = keras_backend()
+    return f"starting {BACKENDS.get(name, name)}"
 
 
 def clock(seconds: float) -> str:

@@ -43,7 +43,8 @@ def summarise(
     members = restoration.settings.get("members", 1)
     of_all = f" of {members} members" if members > 1 else ""
     facts = [("steps", f"{restoration.steps} steps{of_all}", str(restoration.steps))]
-    facts += [("time", f"in {clock(restoration.seconds)}", clock(restoration.seconds))]
+    time = _time(restoration)
+    facts += [("time", f"in {time}", time)]
     if restoration.stopped_by != "steps":
         ending = f"stopped by {restoration.stopped_by}"
         facts.append(("stopped by", ending, restoration.stopped_by))
@@ -63,6 +64,15 @@ def summarise(
         messages.note(", ".join(phrases))
     for name, value in restoration.settings.items():
         messages.detail(f"  {name}: {value}")
+
+
+def _time(restoration: Restoration) -> str:
+    """Return how long it took, and what of that was compiling if it was a good part."""
+    compiling = restoration.compile_seconds
+    whole = clock(restoration.seconds)
+    if compiling < max(1, restoration.seconds / 10):
+        return whole
+    return f"{whole} ({clock(compiling)} of it to compile the step)"
 
 
 def is_terminal() -> bool:

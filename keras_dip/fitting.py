@@ -129,7 +129,8 @@ class PriorModel(steps_of(keras.config.backend()), keras.Model):  # type: ignore
         self.z = _variable(z, "z")
         self.placed_on = getattr(self.z.value, "device", None)
         device = str(self.placed_on).lower()
-        self.is_on_gpu = "gpu" in device or "cuda" in device  # TensorFlow, and JAX
+        # What TensorFlow calls it, and JAX those of NVIDIA and of AMD.
+        self.is_on_gpu = any(name in device for name in ("gpu", "cuda", "rocm"))
         self.observed = {key: _variable(x, key) for key, x in observed.items()}
         self.output_sum = _variable(np.zeros((1, *network.output_shape[1:])), "average")
         self.steps_taken = _variable(np.zeros(()), "steps_taken")

@@ -29,12 +29,13 @@ from keras_dip.latents import (
 from keras_dip.models.copies import copy_for, copy_of, in_float32
 from keras_dip.models.fused import Adam, write_statistics
 from keras_dip.models.offset import fitted
+from keras_dip.progress import CallClock
 from keras_dip.recovery import ATTEMPTS, Recovery
 from keras_dip.regularizers import Regularizer, TotalVariation
 from keras_dip.settings import Settings
 from keras_dip.snapshots import Snapshots
 from keras_dip.stopping import TimeLimit, rule_for
-from keras_dip.traces import Traces, graph_key
+from keras_dip.traces import Traces, architecture, graph_key
 from keras_dip.train_steps import AUTO, is_compiled
 from keras_dip.warm_start import Weights, begin_with
 
@@ -182,15 +183,19 @@ class Member:
         self._recovery = Recovery()
         self._snapshots = Snapshots(plan.snapshots, self.rule)
         self.reports, self._is_finished = 0, False
+        self._clock = CallClock()
         self.stopped_by, self.reason = "steps", ""
         self.error: Exception | None = None
 
     def _graph_key(self, seen: tasks.Problem, z: np.ndarray) -> str | None:
-        plan = self.plan
+        plan, built = self.plan, None
         if plan.network is not None and not isinstance(plan.network, keras.Model):
-            return None  # who knows what it builds
+            try:
+                built = architecture(self.network.get_config())
+            except Exception:  # a layer that cannot tell what it was made from
+                return None
         more = [list(map(repr, plan.priors)), self._window, plan.jit_compile]
-        return graph_key(plan.task, plan.settings, seen, z, *more, plan.device)
+        return graph_key(plan.task, plan.settings, seen, z, *more, plan.device, built)
 
     @property
     def is_compiled(self) -> bool:
@@ -283,6 +288,7 @@ class Member:
                     self.plan.settings.steps,
                     [
                         again,
+                        self._clock,
                         *(c for c in (*ours, _Count(self), saver) if c),
                         *callbacks,
                     ],
@@ -312,6 +318,11 @@ class Member:
         elif saver is not None:
             self._is_finished = True
             saver.save_end()
+
+    @property
+    def compile_seconds(self) -> float:
+        """What tracing and compiling the step took, about, in seconds."""
+        return self._clock.compile_seconds
 
     @property
     def _has_begun(self) -> bool:

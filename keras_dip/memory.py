@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import keras
 import psutil
 
+from keras_dip.models.copies import policy_of
 from keras_dip.models.fused import all_layers
 from keras_dip.tiles import LEAST_SIDE
 
@@ -20,6 +22,9 @@ PROCESS = 760 * 2**20
 
 PER_OUTPUT = 6.0
 """Bytes for each output of a layer: it, what the gradient needs of it, and copies."""
+
+COPIES_ON_GPU = 1.3
+"""Numbers that XLA keeps on a GPU for each output: 1.02 to 1.25 (docs/backends.md)."""
 
 PER_VALUE = 40
 """Bytes for each value of the whole picture: the file's, floats, z, the result."""
@@ -84,7 +89,9 @@ def fits_together(model: Any) -> int:
     if free is None:
         return 1
     pixels = math.prod(model.network.output_shape[1:3])
-    outputs = PER_OUTPUT * outputs_per_pixel(model.network) * pixels
+    policy = keras.dtype_policies.get(policy_of(model.network))
+    number = 2 if policy.compute_dtype in ("float16", "bfloat16") else 4
+    outputs = COPIES_ON_GPU * number * outputs_per_pixel(model.network) * pixels
     # The variables themselves, stacked, and as they come out.
     variables = [*model.variables, *model.optimizer.variables]
     own = 3 * 4 * sum(math.prod(variable.shape) for variable in variables)

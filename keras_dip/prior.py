@@ -6,31 +6,22 @@ picture of z, which its ONNX file regenerates, is the result. With several membe
 result is the mean of their pictures, which is one network too.
 """
 
-import gc
-import json
 import os
-import platform
 import time
-import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import partial
-from importlib import metadata
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-import keras_dip
-from keras_dip import arguments, memory, models, tasks, tiled, together
-from keras_dip.checkpoint import Checkpoint, Saver
+from keras_dip import arguments, memory, tasks, tiled
+from keras_dip.checkpoint import Checkpoint
 from keras_dip.errors import FitError
-from keras_dip.fitting import Candidate, PriorModel
+from keras_dip.fitting import Candidate
 from keras_dip.history import joined
-from keras_dip.identity import described
 from keras_dip.images import PictureType, as_picture
-from keras_dip.images.convert import quantise
 from keras_dip.interrupts import Interrupts, held_back
 from keras_dip.latents import GIVEN
 from keras_dip.member import (
@@ -40,18 +31,18 @@ from keras_dip.member import (
     Plan,
     finisher,
     network_of,
-    seeds_of,
     to_picture,
 )
+from keras_dip.members import Members, Run
 from keras_dip.models.copies import mean_of, policy_of
-from keras_dip.models.hardware import gpus
 from keras_dip.models.offset import CHOICES
 from keras_dip.precision import policy_for
-from keras_dip.progress import Furthest, PlainDisplay, ProgressCallback
-from keras_dip.restoration import Evidence, Restoration, Source
+from keras_dip.progress import PlainDisplay, ProgressCallback
+from keras_dip.records import evidence_of, identity_of, settings_of
+from keras_dip.restoration import Restoration, Source
 from keras_dip.settings import DEFAULT, Settings, jittered, resolve, suited
 from keras_dip.snapshots import of_all
-from keras_dip.stopping import NAMES, TimeLimit
+from keras_dip.stopping import NAMES
 from keras_dip.tiles import OVERLAP, Tiling, Window
 from keras_dip.traces import Twins, traces_in_force
 from keras_dip.train_steps import AUTO
@@ -60,34 +51,8 @@ from keras_dip.warm_start import Weights, weights_of
 
 SNAPSHOTS_IF_WHOLE, SNAPSHOTS = "auto", 8
 
-SMALL_TILE = 256
-"""Side of the tiles that are proposed where the memory of a device proves too small."""
-
 PROBE = 256
 """Side of the picture whose network shows what a pixel costs, where that matters."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Run:
-    """What a fit is told beside its plan and problem; of tiles, each has its own.
-
-    `target` is the ground truth [H, W, C] or None, `time_limit` in seconds, `index` the
-    number of the tile of `count`; `evidence` is of the whole picture.
-    """
-
-    kind: PictureType
-    target: np.ndarray | None
-    checkpoint: Checkpoint | None
-    time_limit: float | None
-    index: int = 0
-    count: int = 1
-    evidence: Evidence | None = None
-
-    def what(self, members: int) -> str:
-        """Return what is counted, for displays."""
-        if self.count == 1:
-            return "member"
-        return "tile" if members == 1 else "fit"
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +61,7 @@ class _Work:
 
     plan: Plan
     problem: tasks.Problem
-    run: _Run
+    run: Run
     tiles: Tiling | None
 
 
@@ -363,11 +328,9 @@ class DeepImagePrior:
         target = arguments.reference_for(reference, problem.shape)
         plan = self._plan(task, problem, start)
         if kept is not None:
-            kept.identify(self._identity(plan, target), problem.observed)
-        evidence = replace(
-            _evidence(task, problem, picture, kind, target), arguments=self._given
-        )
-        run = _Run(kind, target, kept, self.time_limit, evidence=evidence)
+            kept.identify(identity_of(self, plan, target), problem.observed)
+        evidence = evidence_of(task, problem, picture, kind, target, self._given)
+        run = Run(kind, target, kept, self.time_limit, evidence=evidence)
         if kept is not None and kept.has_begun:
             side = kept.tile
         else:
@@ -416,13 +379,13 @@ class DeepImagePrior:
             replace(run, target=target, time_limit=limit, index=index, count=count),
         )
 
-    def _fit(self, plan: Plan, problem: tasks.Problem, run: _Run) -> Restoration:
+    def _fit(self, plan: Plan, problem: tasks.Problem, run: Run) -> Restoration:
         """Fit a picture, or a tile, as a whole; keep and return what comes of it."""
         start = time.perf_counter()
         problem = self._ready(plan.task, problem)
         plan = replace(plan, settings=jittered(plan.settings, problem))
         finish = finisher(plan.task, problem, self.blend)
-        members = self._fit_members(plan, problem, finish, run)
+        members, compile_seconds = self._members.fit(plan, problem, finish, run)
         last = members[-1]
         with held_back() as interrupts:
             hurry = last.stopped_by in ("interrupt", "time limit")
@@ -456,7 +419,7 @@ class DeepImagePrior:
             self.restoration = Restoration(
                 image=_in_rank(image, run.kind.rank),
                 history=joined([m.recorder.history for m in members]),
-                settings=self._record(problem, members, network),
+                settings=settings_of(self, problem, members),
                 steps=sum(m.steps for m in members),
                 best_step=last.chosen.step,
                 stopped_by=stopped_by,
@@ -468,6 +431,7 @@ class DeepImagePrior:
                 uncertainty=self._uncertainty(members, networks, finish, run.kind),
                 snapshots=of_all([m.snapshots for m in members]),
                 evidence=run.evidence,
+                compile_seconds=compile_seconds,
             )
         if last.error is not None:
             raise last.error
@@ -517,25 +481,6 @@ class DeepImagePrior:
             "all the same."
         )
 
-    def _identity(self, plan: Plan, reference: np.ndarray | None) -> dict[str, Any]:
-        """Return what decides the picture that a fit ends with, beside what it sees."""
-        return {
-            "task": [plan.task.name, plan.task.settings()],
-            "settings": asdict(plan.settings),
-            "seed": self.seed,
-            "members": self.settings.members,
-            "blend": self.blend,
-            "snapshots": self.snapshots,
-            "priors": [described(prior) for prior in plan.priors],
-            "network": described(self.network),
-            "optimizer": described(self.optimizer),
-            "latent": described(self._latent),
-            "start": described(plan.start),
-            "reference": described(reference),
-            "versions": [keras.__version__, metadata.version(keras.config.backend())],
-            "tiles": [self.tile, self.tile_overlap, self.max_memory],
-        }
-
     def _plan(
         self, task: tasks.Task, problem: tasks.Problem, start: Weights | None
     ) -> Plan:
@@ -558,141 +503,19 @@ class DeepImagePrior:
             traces=self._traces,
         )
 
-    def _fit_members(
-        self, plan: Plan, problem: tasks.Problem, finish: Any, run: _Run
-    ) -> list[Member]:
-        """Fit all members; in turn, too, where the memory of a GPU proves too small."""
-        if self._is_together:
-            try:
-                return self._fit_together(plan, problem, finish, run)
-            except Exception as error:
-                if together.NO_MEMORY not in str(error):
-                    raise
-            warnings.warn(
-                "The device has too little memory for members at the same time; they "
-                "are fitted one after the other (fit_together=1 begins with that).",
-                stacklevel=4,
-            )
-            self._twins = Twins()  # without what is on the device
-            gc.collect()
-        try:
-            return self._fit_in_turn(plan, problem, finish, run)
-        except Exception as error:
-            if together.NO_MEMORY not in str(error):
-                raise
-            height, width, _ = problem.shape
-            raise FitError(
-                f"Expected a device with memory for {width}x{height} pixels. Received: "
-                f"{together.NO_MEMORY}. tile={SMALL_TILE} (--tile {SMALL_TILE}) fits "
-                "less at a time, device='cpu' (--device cpu) what the machine holds."
-            ) from error
-
     @property
-    def _is_together(self) -> bool:
-        """Whether the members are fitted at the same time."""
-        on_gpu = self.device != "cpu" and bool(gpus())
-        return (
-            self.settings.members > 1
-            and (on_gpu if self.fit_together is None else self.fit_together > 1)
-            and PriorModel.takes_steps_together
-            and together.in_force() is None  # pictures go on together already
-            # One of the user's has a single model, and sees one fit after the other.
-            and all(isinstance(c, ProgressCallback) for c in self.callbacks)
+    def _members(self) -> Members:
+        """How the members are fitted."""
+        told = [ProgressCallback(PlainDisplay())] if self.verbose else []
+        return Members(
+            self.settings.members,
+            self.seed,
+            self.device,
+            self.fit_together,
+            [*told, *self.callbacks],
+            self.time_limit,
+            self._twins,
         )
-
-    def _fit_together(
-        self, plan: Plan, problem: tasks.Problem, finish: Any, run: _Run
-    ) -> list[Member]:
-        """Fit the members at the same time; Ctrl-C keeps the best of each."""
-        count, places = self.settings.members, run.index * self.settings.members
-        plan = replace(plan, traces=self._twins)
-        members = [
-            Member(plan, problem, seeds_of(self.seed, index)) for index in range(count)
-        ]
-        told = [(Furthest(c.display, count), c.every_call) for c in self._callbacks()]
-        at_once = self.fit_together or memory.fits_together(members[0].model)
-        begun = time.perf_counter()
-
-        def fit(index: int) -> None:
-            member = members[index]
-            member.model.place = (run.index + 1, run.count, run.what(1))
-            clock = None
-            if run.time_limit is not None:
-                left = run.time_limit - (time.perf_counter() - begun)
-                rounds = -(-count // at_once) - index // at_once
-                clock = TimeLimit(max(left, 0) / rounds, self.time_limit)
-            saver = None
-            if run.checkpoint is not None:
-                saver = Saver(run.checkpoint, member, places + index)
-            callbacks = [ProgressCallback(d, every_call=every) for d, every in told]
-            with arguments.device_scope(self.device):
-                member.fit(callbacks, run.target, finish, clock, saver)
-
-        group = together.Together(at_once)
-        ends = group.run([partial(fit, index) for index in range(count)])
-        pairs = list(zip(members, ends, strict=True))
-        fitted = [member for member, end in pairs if end.error is None]
-        errors = [end.error for end in ends if end.error is not None]
-        if not fitted:
-            raise errors[0]
-        for member in fitted:
-            _warn_if_diverged(member)
-        if errors:
-            # They have no picture; the others have.
-            error = errors[0] if isinstance(errors[0], Exception) else None
-            last = fitted[-1]
-            last.stopped_by, last.error = "error" if error else "interrupt", error
-            verb = "met an error" if error else "was interrupted"
-            last.reason = f"{len(errors)} of {count} fits {verb}."
-        return fitted
-
-    def _fit_in_turn(
-        self, plan: Plan, problem: tasks.Problem, finish: Any, run: _Run
-    ) -> list[Member]:
-        """Fit the members one after the other, until one is interrupted."""
-        start, count = time.perf_counter(), self.settings.members
-        members: list[Member] = []
-        for index in range(count):
-            limit = None
-            if run.time_limit is not None:
-                left = run.time_limit - (time.perf_counter() - start)
-                if members and left <= 0:
-                    members[-1].stopped_by = "time limit"
-                    members[-1].reason = (
-                        f"The time limit of {self.time_limit:g} s was reached after "
-                        f"{index} of {count} members."
-                    )
-                    break
-                share = max(left, 0) / (count - index)
-                limit = TimeLimit(share, self.time_limit)
-            try:
-                member = Member(plan, problem, seeds_of(self.seed, index))
-                place = run.index * count + index
-                member.model.place = (place + 1, run.count * count, run.what(count))
-                saver = None
-                if run.checkpoint is not None:
-                    saver = Saver(run.checkpoint, member, place)
-                member.fit(self._callbacks(), run.target, finish, limit, saver)
-            except (KeyboardInterrupt, Exception) as raised:
-                if not members:
-                    raise
-                # It has no picture; those before it have.
-                error = raised if isinstance(raised, Exception) else None
-                last = members[-1]
-                last.stopped_by, last.error = "error" if error else "interrupt", error
-                verb = "met an error" if error else "was interrupted"
-                last.reason = f"The fit {verb} as member {index + 1} began."
-                break
-            _warn_if_diverged(member)
-            if members and member.stopped_by in ("interrupt", "error"):
-                # It is not finished; those before it are.
-                members[-1].stopped_by = member.stopped_by
-                members[-1].reason, members[-1].error = member.reason, member.error
-                break
-            members.append(member)
-            if member.stopped_by in ("interrupt", "error"):
-                break
-        return members
 
     def _picture(self, img: Any) -> tuple[np.ndarray, PictureType]:
         """Return [h, w, c] floats; alpha comes back as a channel if it is the mask."""
@@ -700,10 +523,6 @@ class DeepImagePrior:
         if self.task.takes_alpha and kind.alpha is not None:
             picture = np.concatenate([picture, kind.alpha[..., np.newaxis]], axis=-1)
         return picture, kind
-
-    def _callbacks(self) -> list[Any]:
-        told = [ProgressCallback(PlainDisplay())] if self.verbose else []
-        return [*told, *self.callbacks]
 
     def _uncertainty(
         self, members: list[Member], networks: list[Any], finish: Any, kind: PictureType
@@ -730,97 +549,12 @@ class DeepImagePrior:
         deviation = np.abs(high - low) / 2
         return _in_rank(deviation, kind.rank)
 
-    def _record(
-        self, problem: tasks.Problem, members: list[Member], network: keras.Model
-    ) -> dict[str, Any]:
-        """Return all settings as plain data."""
-        member = members[0]
-        settings = member.plan.settings
-        numbers = asdict(settings)
-        if self.network is not None:
-            numbers["network"] = _name_of(self.network)
-            numbers["network_options"] = {}
-            numbers["dtype_policy"] = policy_of(member.network)
-        else:
-            numbers["network_options"] = models.effective_options(
-                settings.network, settings.network_options
-            )
-        if member.rule is not None:
-            numbers["stop"] = member.rule.name
-        z_size = member.latent.codes.shape[1:3]
-        record = {
-            "task": self.task.name,
-            "task_options": member.plan.task.settings(),
-            "preset": self.preset,
-            "seed": self.seed,
-            **numbers,
-            "members": len(members),
-            "blend": self.blend,
-            "noise_sigma": (problem.scale or problem).sigma,
-            "shape": list(problem.shape),
-            "latent_shape": list(member.latent.codes.shape),
-            # A z that is smaller than the picture has no pixels around it.
-            "crop": [
-                max(a - b, 0) // 2 for a, b in zip(z_size, problem.shape, strict=False)
-            ],
-            "time_limit": self.time_limit,
-            "snapshots": member.plan.snapshots,
-            "tiles": None,
-            "optimizer": "adam" if self.optimizer is None else self.optimizer.name,
-            "regularizers": [repr(r) for r in member.plan.priors],
-            "jit_compile": member.is_compiled,
-            "device": self.device,
-            "versions": {
-                "keras_dip": keras_dip.__version__,
-                "keras": keras.__version__,
-                keras.config.backend(): metadata.version(keras.config.backend()),
-                "python": platform.python_version(),
-            },
-        }
-        plain: dict[str, Any] = json.loads(json.dumps(record, default=str))
-        return plain
-
-
-def _warn_if_diverged(member: Member) -> None:
-    if member.stopped_by == "diverged":
-        warnings.warn(member.reason, RuntimeWarning, stacklevel=6)
-
 
 def _opened(checkpoint: Checkpoint | str | os.PathLike[str]) -> Checkpoint:
     """Return the checkpoint of a folder."""
     return checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint)
 
 
-def _evidence(
-    task: tasks.Task,
-    problem: tasks.Problem,
-    picture: np.ndarray,
-    kind: PictureType,
-    reference: np.ndarray | None,
-) -> Evidence:
-    """Return what went in, in as little memory as it came in."""
-    # Without the alpha that was the mask.
-    shown = picture[..., :-1] if task.takes_alpha else picture
-    known = problem.observed.get("mask", problem.observed.get("known"))
-    if known is not None and known.all():
-        known = None
-    degrade = task.degrade if task.compares_pixels else None
-    return Evidence(
-        quantise(shown, kind.dtype),
-        degrade,
-        None if known is None else known[0],
-        reference,
-    )
-
-
 def _in_rank(array: np.ndarray, rank: int) -> np.ndarray:
     """Return [H, W, 1] as [H, W] where the input was; colours keep their axis."""
     return array[..., 0] if rank == 2 and array.shape[2] == 1 else array
-
-
-def _name_of(network: keras.Model | Builder) -> str:
-    """Return the name of a model, or of the function that builds one."""
-    if isinstance(network, keras.Model):
-        return str(network.name)
-    function = getattr(network, "func", network)  # of a functools.partial
-    return str(getattr(function, "__name__", type(function).__name__))

@@ -65,6 +65,39 @@ class ProgressCallback(keras.callbacks.Callback):
         self.display.stop()
 
 
+class CallClock(keras.callbacks.Callback):
+    """Times the calls of a fit, of which the first one may have to compile the step."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        super().__init__()
+        self._begun, self._first, self._least = 0.0, 0.0, 0.0
+
+    @property
+    def compile_seconds(self) -> float:
+        """What the first call took beyond the shortest of the others.
+
+        Of a fit of a single call that is all that it took.
+        """
+        return max(self._first - self._least, 0.0)
+
+    def on_train_batch_begin(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """Start the clock."""
+        self._begun = time.perf_counter()
+
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """Keep the first time and the least of the others."""
+        seconds = time.perf_counter() - self._begun
+        if not self._first:
+            self._first = seconds
+        else:
+            self._least = min(self._least or seconds, seconds)
+
+
 class PreviewCallback(keras.callbacks.Callback):
     """Hands the picture that a fit has come to to a function, now and then.
 

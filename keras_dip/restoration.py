@@ -128,6 +128,8 @@ class Restoration:
             "diverged", "callback" or "error".
         stop_reason: the same as a sentence.
         seconds: seconds of the whole fit.
+        compile_seconds: those of them, about, in which the train step was traced and
+            compiled; 0 where it was known from an earlier fit.
         uncertainty: standard deviation of the error of each pixel as estimated from
             several members, float32 of the shape of `image`; None with one member.
         snapshots: the iterates that were kept, by step (of the last member, if
@@ -150,6 +152,7 @@ class Restoration:
     snapshots: dict[int, Snapshot] = field(default_factory=dict, repr=False)
     tiles: Tiles | None = field(default=None, repr=False)
     evidence: Evidence | None = field(default=None, repr=False)
+    compile_seconds: float = 0.0
 
     @property
     def z(self) -> np.ndarray:

@@ -141,6 +141,7 @@ class _Parts:
                 "tiles": {"side": side, "tops": tops, "lefts": lefts},
             },
             steps=sum(part.steps for part in self.done),
+            compile_seconds=sum(part.compile_seconds for part in self.done),
             best_step=last.best_step,
             stopped_by=stopped_by,
             stop_reason=reason,

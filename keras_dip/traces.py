@@ -29,6 +29,10 @@ class Traces:
 
     def __init__(self) -> None:
         """Begin without one."""
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of the model, and of what was compiled for it."""
         self._key: tuple[Any, ...] | None = None
         self._model: PriorModel | None = None
         self._parts: tuple[Any, ...] = ()
@@ -110,6 +114,48 @@ def graph_key(
         ],
         default=repr,
     )
+
+
+def architecture(config: dict[str, Any]) -> list[Any]:
+    """Return what a model's config says of its graph, whatever its weights.
+
+    Names, which Keras counts up, seeds and initializers say nothing of it.
+    """
+    places = {layer["config"]["name"]: i for i, layer in enumerate(config["layers"])}
+    layers = [
+        [
+            layer["class_name"],
+            layer["registered_name"],
+            _settings_of(layer["config"]),
+            _placed(layer.get("inbound_nodes"), places),
+        ]
+        for layer in config["layers"]
+    ]
+    ends = [config.get("input_layers"), config.get("output_layers")]
+    return [layers, _placed(ends, places)]
+
+
+def _settings_of(config: dict[str, Any]) -> Any:
+    """Return what a layer's config, or that of a model inside, says of the graph."""
+    if "layers" in config:
+        return architecture(config)
+    without = ("name", "seed")
+    return {
+        key: value
+        for key, value in config.items()
+        if key not in without and not key.endswith("_initializer")
+    }
+
+
+def _placed(nodes: Any, places: dict[str, int]) -> Any:
+    """Return connections with the places of layers for their names."""
+    if isinstance(nodes, dict):
+        return {key: _placed(part, places) for key, part in nodes.items()}
+    if not isinstance(nodes, (list, tuple)):
+        return nodes
+    if len(nodes) == 3 and isinstance(nodes[0], str) and nodes[0] in places:
+        return [places[nodes[0]], *nodes[1:]]  # layer, call, output
+    return [_placed(part, places) for part in nodes]
 
 
 @contextmanager

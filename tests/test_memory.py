@@ -124,14 +124,16 @@ def test_too_little_memory_says_what_helps(scarce, tiny_network):
     assert prior(task, least + 50_000, tile=0).fit(picture).tiles is None
 
 
+@pytest.mark.parametrize(("dtype", "size"), [(None, 4), ("mixed_bfloat16", 2)])
 @pytest.mark.parametrize(
     ("fits", "expected"), [(None, 1), (0.5, 1), (3.5, 3), (1e6, memory.MOST_TOGETHER)]
 )
 def test_fits_at_once_are_those_that_the_device_has_room_for(
-    tiny_network, fits, expected
+    tiny_network, fits, expected, dtype, size
 ):
-    network = tiny_network(64, 48)
-    outputs = memory.PER_OUTPUT * memory.outputs_per_pixel(network) * 64 * 48
+    network = tiny_network(64, 48, dtype=dtype)
+    values = memory.outputs_per_pixel(network) * 64 * 48
+    outputs = memory.COPIES_ON_GPU * size * values
     numbers = sum(np.prod(v.shape) for v in network.variables)
     one = outputs + 12 * numbers
     model = SimpleNamespace(

@@ -7,11 +7,12 @@ import keras
 import numpy as np
 import pytest
 
-from keras_dip import DeepImagePrior, Denoise, Inpaint, fitting
+from keras_dip import DeepImagePrior, Denoise, Inpaint, fitting, progress
 from keras_dip.fitting import PriorModel, forward_macs
 from keras_dip.history import HistoryRecorder
 from keras_dip.models.fused import Adam
 from keras_dip.progress import (
+    CallClock,
     Furthest,
     PlainDisplay,
     PreviewCallback,
@@ -85,6 +86,29 @@ def test_calls_between_two_reports_reach_it_on_request(model, scene, monkeypatch
     # Between two reports the PSNR is the last one that was measured.
     assert "psnr" not in news[2]
     assert news[6]["psnr"] == news[4]["psnr"]
+
+
+@pytest.mark.parametrize(
+    ("calls", "expected"), [([], 0), ([7], 7), ([7, 3, 2, 4], 5), ([2, 3], 0)]
+)
+def test_the_first_call_compiles_and_the_others_do_not(monkeypatch, calls, expected):
+    now = [10.0]
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: now[0])
+    clock = CallClock()
+    for batch, seconds in enumerate(calls):
+        clock.on_train_batch_begin(batch)
+        now[0] += seconds
+        clock.on_train_batch_end(batch)
+        now[0] += 1  # callbacks
+    assert clock.compile_seconds == expected
+
+
+def test_a_restoration_knows_what_compiling_took(tiny_network, scene):
+    prior = DeepImagePrior(
+        Denoise(0.1), network=tiny_network(*SIZE), latent="noise", steps=1, members=2
+    )
+    found = prior.fit(scene(*SIZE, 3))
+    assert 0 < found.compile_seconds < found.seconds
 
 
 def test_plain_lines():

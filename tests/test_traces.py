@@ -1,9 +1,10 @@
 """One compiled step for several pictures, which keep nothing of each other."""
 
+import keras
 import numpy as np
 import pytest
 
-from keras_dip import DeepImagePrior, Denoise, Inpaint, Reconstruct
+from keras_dip import DeepImagePrior, Denoise, Inpaint, Reconstruct, member
 from keras_dip.traces import shared_traces
 
 
@@ -98,3 +99,56 @@ def test_masks_are_no_part_of_a_step(tiny_network, scene):
     alone = prior(Inpaint(masks[1]), network, latent="noise").fit(img)
     np.testing.assert_array_equal(images[1].image, alone.image)
     assert not (images[0].image == images[1].image).all()
+
+
+def layers_named_by_keras(size, *, activation, **given):
+    z = keras.Input((*size, given["input_channels"]))
+    inner = keras.Input((*size, 5))
+    x = keras.layers.Conv2D(5, 3, padding="same", activation=activation)(z)
+    x = keras.Model(inner, keras.layers.Conv2D(5, 1)(inner))(x) + x
+    channels = given["output_channels"]
+    return keras.Model(z, keras.layers.Conv2D(channels, 1, activation="sigmoid")(x))
+
+
+def network_by(activations=("relu", "relu")):
+    """Return a function whose first, second ... network has that activation."""
+    coming = list(activations)
+
+    def build(size, *, seed, **given):
+        keras.utils.set_random_seed(seed % 2**32)
+        activation = coming.pop(0)
+        return layers_named_by_keras(size, activation=activation, **given)
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("network", "expected"),
+    [
+        (network_by(), 1),
+        (network_by(("relu", "tanh")), 2),
+    ],
+)
+def test_networks_of_a_function_share_a_step_if_they_are_alike(
+    scene, network, expected
+):
+    task = CountedReconstruct()
+    prior(task, network, latent="noise", members=2).fit(scene(9, 12, 3))
+    assert len(task.traced) == expected
+
+
+def test_members_that_share_a_step_are_those_that_do_not(scene, monkeypatch):
+    def refuse(config):
+        raise NotImplementedError
+
+    def fit():
+        task = CountedReconstruct()
+        made = prior(task, network_by(), latent="noise", members=2).fit(scene(9, 12, 3))
+        return made.image, made.uncertainty, len(task.traced)
+
+    *shared, once = fit()
+    monkeypatch.setattr(member, "architecture", refuse)
+    *apart, twice = fit()
+    assert (once, twice) == (1, 2)
+    np.testing.assert_array_equal(shared, apart)
+    assert apart[1].max() > 0

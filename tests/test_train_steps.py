@@ -30,7 +30,6 @@ steps_of({backend!r})
     own = {
         "KERAS_BACKEND": backend,
         "KERAS_DIP_COMPILE_CACHE": str(folder),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     }
     run = subprocess.run(
         [sys.executable, "-c", program],

@@ -231,7 +231,7 @@ def _runner(
             )
         from keras_dip.batch.local import LocalRunner
 
-        gpus = [] if device == "cpu" else machine.gpus()
+        gpus = None if device == "cpu" else machine.gpus()
         return LocalRunner(
             restore, machine.environments(workers, cores=cores, gpus=gpus)
         )

@@ -20,6 +20,9 @@ SHARED_GPU = {
 }
 """What lets processes take a GPU's memory as they need it: TensorFlow's, JAX's."""
 
+NO_GPU = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
+"""What keeps a process off the GPUs: JAX would take most of their memory at once."""
+
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -57,7 +60,7 @@ def keras_backend() -> str:
 
 
 def environments(
-    workers: int | None, *, cores: int, gpus: list[str]
+    workers: int | None, *, cores: int, gpus: list[str] | None
 ) -> list[dict[str, str]]:
     """Return what the environment of each worker has to say.
 
@@ -65,11 +68,13 @@ def environments(
         workers: How many; None for one per GPU, or for every two cores.
         cores: How many cores they share.
         gpus: The GPUs that they share, one each; several workers on one take its memory
-            as they need it.
+            as they need it. None to keep them off all.
     """
-    count = workers or len(gpus) or max(1, cores // CORES_PER_WORKER)
+    count = workers or len(gpus or ()) or max(1, cores // CORES_PER_WORKER)
     threads = str(max(1, cores // count))
     shared = {name: os.environ.get(name, threads) for name in _THREADS}
+    if gpus is None:
+        shared |= NO_GPU
     if not gpus:
         return [shared] * count
     if count > len(gpus):

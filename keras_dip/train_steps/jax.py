@@ -19,8 +19,13 @@ from keras_dip.train_steps import NO_GRADIENT
 
 
 def keep_compiled(folder: str) -> None:
-    """Let XLA take compiled steps from a folder, and leave new ones there."""
+    """Let XLA take compiled steps from a folder, and leave new ones there.
+
+    What is computed before and after the steps, too: a hundred small functions, of
+    which none takes the second that JAX asks for by default.
+    """
     jax.config.update("jax_compilation_cache_dir", folder)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
 def gpu_name() -> str:

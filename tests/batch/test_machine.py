@@ -37,6 +37,13 @@ def test_workers_that_share_a_gpu_share_its_memory():
     assert {e["XLA_PYTHON_CLIENT_PREALLOCATE"] for e in made} == {"false"}
 
 
+def test_workers_without_gpus_are_kept_off_them():
+    (made,) = machine.environments(None, cores=2, gpus=None)
+    assert (made["CUDA_VISIBLE_DEVICES"], made["JAX_PLATFORMS"]) == ("-1", "cpu")
+    (made,) = machine.environments(None, cores=2, gpus=[])
+    assert "JAX_PLATFORMS" not in made
+
+
 def test_threads_that_were_asked_for_stay(monkeypatch):
     monkeypatch.setenv(THREADS, "7")
     (made,) = machine.environments(1, cores=2, gpus=[])

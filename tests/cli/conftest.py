@@ -69,6 +69,7 @@ class FakePrior:
             steps=70,
             best_step=50,
             seconds=5.0,
+            compile_seconds=0.5,
             uncertainty=self.uncertainty,
             snapshots={
                 step: SimpleNamespace(criterion=step / 4) for step in (25, 50, 70)

@@ -85,6 +85,16 @@ def test_plain_lines_come_now_and_then_and_at_the_end(capsys):
     assert shown == [f"denoise: step {step}" for step in (1, 11, 21, 23)]
 
 
+@pytest.mark.parametrize(
+    ("backend", "name"), [("", "TensorFlow"), ("jax", "JAX"), ("torch", "torch")]
+)
+def test_what_is_started_is_named(capsys, monkeypatch, backend, name):
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    with PlainLines(Messages(), "denoise"):
+        pass
+    assert capsys.readouterr().err == f"denoise: starting {name}\n"
+
+
 def test_plain_lines_of_a_further_member_begin_anew(capsys):
     with PlainLines(Messages(), "denoise") as display:
         for _ in range(2):

@@ -28,6 +28,7 @@ def restoration():
         steps=70,
         best_step=50,
         seconds=65.0,
+        compile_seconds=0.0,
         stopped_by="steps",
     )
 
@@ -66,6 +67,16 @@ def test_a_log_gets_a_line(restoration, capsys):
     assert capsys.readouterr().err == (
         "70 steps in 1:05, best step 50, PSNR 31.42 dB, wrote out.png\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("compiling", "told"),
+    [(20.4, "1:05 (0:20 of it to compile the step)"), (6.0, "1:05")],
+)
+def test_time_to_compile_is_told_apart(restoration, capsys, compiling, told):
+    restoration.compile_seconds = compiling
+    summarise(restoration, None, [], Messages())
+    assert capsys.readouterr().err == f"70 steps in {told}, best step 50\n"
 
 
 @pytest.mark.parametrize("found", ["SixelImage", "HalfcellImage", None])

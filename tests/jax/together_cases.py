@@ -115,7 +115,7 @@ def gpu_memory(monkeypatch):
     def be(free):
         monkeypatch.setattr(Steps, "free_memory", property(lambda self: free))
 
-    monkeypatch.setattr("keras_dip.prior.gpus", lambda: ["gpu:0"])
+    monkeypatch.setattr("keras_dip.members.gpus", lambda: ["gpu:0"])
     monkeypatch.setattr("keras_dip.batch.machine.gpus", lambda: ["0"])
     monkeypatch.setattr("keras_dip.batch.machine.keras_backend", lambda: "jax")
     return be
@@ -158,7 +158,7 @@ def test_members_that_wait_share_the_time(fit, monkeypatch):
             seconds.append(share)
             super().__init__(share, whole)
 
-    monkeypatch.setattr("keras_dip.prior.TimeLimit", Clock)
+    monkeypatch.setattr("keras_dip.members.TimeLimit", Clock)
     fit(2, stop="none", steps=25, time_limit=1e6)
     assert seconds == pytest.approx([5e5, 5e5, 1e6], rel=0.01)
 
