@@ -100,15 +100,21 @@ def seeds_of(seed: int, member: int) -> Seeds:
 
 
 class _RaiseAgain(keras.callbacks.Callback):
-    """Ends a fit in which a KeyboardInterrupt was lost."""
+    """Ends a fit in which a KeyboardInterrupt was lost, or held back."""
 
     def __init__(self, pressed: Interrupts) -> None:
         super().__init__()
         self.pressed = pressed
 
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._look()
+
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
+        self._look()
+
+    def _look(self) -> None:
         if self.pressed.came:
             raise KeyboardInterrupt
 

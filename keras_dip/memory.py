@@ -17,10 +17,12 @@ from keras_dip.models.copies import policy_of
 from keras_dip.models.fused import all_layers
 from keras_dip.tiles import LEAST_SIDE
 
-PROCESS = 760 * 2**20
-"""Bytes of a process with TensorFlow and a traced step, before any large picture."""
+_IS_JAX = keras.config.backend() == "jax"
 
-PER_OUTPUT = 6.0
+PROCESS = (1720 if _IS_JAX else 760) * 2**20
+"""Bytes of a process with a step, before any large picture: XLA compiles in a GB."""
+
+PER_OUTPUT = 7.3 if _IS_JAX else 6.0
 """Bytes for each output of a layer: it, what the gradient needs of it, and copies."""
 
 COPIES_ON_GPU = 1.3

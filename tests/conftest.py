@@ -19,6 +19,15 @@ settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 
+def pytest_runtest_setup(item):
+    """Leave out what is about TensorFlow where Keras has another backend."""
+    if item.get_closest_marker("tensorflow"):
+        import keras
+
+        if keras.config.backend() != "tensorflow":
+            pytest.skip("about TensorFlow's own operations or settings")
+
+
 def pytest_collection_finish():
     """Spare the garbage collector what was imported: it stays to the end anyway.
 
@@ -76,6 +85,62 @@ def tiny_network():
         return keras.Model(z, image, name="tiny")
 
     return build
+
+
+@pytest.fixture(scope="session")
+def gradient():
+    """Differentiate a function of `keras.ops`, at an array, by the backend of Keras.
+
+    Its values are summed up, as `tf.GradientTape` does.
+    """
+    import keras
+
+    def by_jax(function, x):
+        import jax
+
+        return jax.grad(lambda x: keras.ops.sum(function(x)))(jax.numpy.asarray(x))
+
+    def by_tensorflow(function, x):
+        import tensorflow as tf
+
+        x = tf.convert_to_tensor(x)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = function(x)
+        return tape.gradient(value, x)
+
+    by_backend = by_jax if keras.config.backend() == "jax" else by_tensorflow
+
+    def gradient_of(function, x):
+        return keras.ops.convert_to_numpy(by_backend(function, x))
+
+    return gradient_of
+
+
+@pytest.fixture(scope="session")
+def gradients_of_weights():
+    """Differentiate a function of a network's picture of z by all its weights."""
+    import keras
+
+    def by_jax(network, loss, z):
+        import jax
+
+        others = [v.value for v in network.non_trainable_variables]
+
+        def of(weights):
+            picture, _ = network.stateless_call(weights, others, z, training=True)
+            return keras.ops.sum(loss(picture))
+
+        return jax.jit(jax.grad(of))([v.value for v in network.trainable_variables])
+
+    def by_tensorflow(network, loss, z):
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            value = loss(network(z, training=True))
+        return tape.gradient(value, network.trainable_weights)
+
+    return by_jax if keras.config.backend() == "jax" else by_tensorflow
 
 
 @pytest.fixture(scope="module")

@@ -203,6 +203,7 @@ def test_ctrl_c_while_the_last_state_is_looked_at(restore, handler, monkeypatch,
     assert signal.getsignal(signal.SIGINT) is handler
 
 
+@pytest.mark.tensorflow
 def test_ctrl_c_that_was_swallowed_ends_the_fit_all_the_same(restore, handler):
     class Swallow(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
@@ -220,6 +221,7 @@ def test_ctrl_c_that_was_swallowed_ends_the_fit_all_the_same(restore, handler):
     assert signal.getsignal(signal.SIGINT) is handler
 
 
+@pytest.mark.tensorflow
 def test_ctrl_c_that_became_another_error_is_still_ctrl_c(restore):
     class Wrap(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):

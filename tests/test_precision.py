@@ -32,6 +32,7 @@ def machine(monkeypatch, tmp_path):
     hardware.cpu_flags.cache_clear()
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize(
     ("cpu_info", "policy"),
     [
@@ -68,6 +69,7 @@ def test_what_is_asked_for_is_used(machine):
     assert policy_for("mixed_float16", None) == "mixed_float16"
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize(
     ("arguments", "policy"),
     [
@@ -101,6 +103,7 @@ def test_a_network_of_ones_own_keeps_its_policy(machine, scene, tiny_network):
     assert restoration.settings["dtype_policy"] == "float32"
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize(
     ("capabilities", "fast"),
     [

@@ -72,6 +72,7 @@ def test_every_report_reaches_the_display(model, scene):
         assert [logs[name] for _, logs in reports] == curves[name].tolist()
 
 
+@pytest.mark.tensorflow
 def test_calls_between_two_reports_reach_it_on_request(model, scene, monkeypatch):
     macs = forward_macs(model.network)
     monkeypatch.setattr(fitting, "MACS_PER_CALL", {"cpu": 2.5 * macs, "gpu": 1e12})
@@ -146,6 +147,7 @@ def test_plain_lines_name_the_member_of_several():
     assert stream.getvalue().startswith("member 2/4  step 3/3 ")
 
 
+@pytest.mark.tensorflow
 def test_a_preview_is_the_picture_that_the_fit_has_come_to(model, scene):
     class Last(keras.callbacks.Callback):
         pictures: ClassVar = {}

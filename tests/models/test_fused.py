@@ -51,6 +51,7 @@ def test_training_gives_what_keras_gives(any_backend, shape):
     np.testing.assert_allclose(ours(x), theirs(x), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.tensorflow
 def test_gradients_are_those_of_keras():
     import tensorflow as tf
 
@@ -67,6 +68,7 @@ def test_gradients_are_those_of_keras():
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.tensorflow
 def test_one_operation_does_it():
     import tensorflow as tf
 
@@ -119,6 +121,7 @@ def test_a_low_precision_input_stays_low_and_the_statistics_high(channels):
     np.testing.assert_allclose(layer.moving_mean, x.mean(axis=(0, 1, 2)), atol=0.02)
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize(("channels", "dtype"), [(8, "float32"), (16, "bfloat16")])
 def test_odd_numbers_of_channels_are_normalised_in_float32(channels, dtype):
     import tensorflow as tf
@@ -224,6 +227,7 @@ def test_keras_own_adam_would_not_pass():
     assert np.abs(steps_of(keras_own, weight, gradients) - expected).max() > 1e-3
 
 
+@pytest.mark.tensorflow
 def test_adam_follows_a_schedule_in_a_graph():
     import tensorflow as tf
 
@@ -274,6 +278,7 @@ def convolution_and_gradients(function, x, kernel, seed=2):
     return [output, *tape.gradient(weighed, [x, kernel])]
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize(
     ("shape", "kernel"),
     [
@@ -311,6 +316,7 @@ def operations(function, *arguments):
     return {operation.type for operation in graph.get_operations()}
 
 
+@pytest.mark.tensorflow
 def test_what_is_exported_is_a_plain_convolution(slow_machine):
     import tensorflow as tf
 
@@ -338,6 +344,7 @@ def test_layer_is_that_of_keras(slow_machine, options):
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * np.abs(theirs).max())
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize(
     ("is_x86", "flags", "onednn", "slow"),
     [
@@ -355,6 +362,7 @@ def test_help_is_for_onednn_without_avx512(monkeypatch, is_x86, flags, onednn, s
     assert fused.wide_convolutions_are_slow() is slow
 
 
+@pytest.mark.tensorflow
 def test_beside_a_gpu_nothing_is_known(monkeypatch):
     import tensorflow as tf
 
@@ -365,6 +373,7 @@ def test_beside_a_gpu_nothing_is_known(monkeypatch):
     assert fused.wide_convolutions_are_slow() is False
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("training", [True, False])
 def test_a_merge_is_helped_in_training_and_exported_plain(slow_machine, training):
     import tensorflow as tf
@@ -375,6 +384,7 @@ def test_a_merge_is_helped_in_training_and_exported_plain(slow_machine, training
     assert ("Conv2DBackpropInput" in found) is training
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize(("dtype", "error"), [("bfloat16", 0.02), ("float16", 0.003)])
 def test_wide_convolution_in_low_precision(slow_machine, dtype, error):
     import tensorflow as tf

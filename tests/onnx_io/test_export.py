@@ -322,6 +322,7 @@ class Digamma(keras.layers.Layer):
         return tf.math.digamma(x + 1)
 
 
+@pytest.mark.tensorflow
 def test_a_network_that_onnx_cannot_express(tmp_path):
     z = keras.Input((8, 8, 2))
     network = keras.Model(z, keras.layers.Conv2D(3, 1)(Digamma()(z)))

@@ -98,7 +98,8 @@ def test_the_first_guess_is_a_bicubic_enlargement_in_range():
     np.testing.assert_allclose(guess[16, 8:24, 0], fine[8:24], atol=1e-3)
     np.testing.assert_allclose(guess[8:24, 16, 1], fine[8:24], atol=1e-3)
     checks = np.indices((8, 8)).sum(axis=0) % 2
-    guess = SuperResolve(3).initial_picture({"picture": checks[None, ..., None] * 1.0})
+    checks = checks[None, ..., None].astype("float32")
+    guess = SuperResolve(3).initial_picture({"picture": checks})
     assert (guess.min(), guess.max()) == (0, 1)
 
 
