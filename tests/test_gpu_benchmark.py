@@ -9,6 +9,7 @@ import pytest
 
 from keras_dip import gpu_benchmark
 from keras_dip.errors import KerasDipError
+from keras_dip.fitting import PriorModel
 from keras_dip.gpu_benchmark import Budget, first_at, marks_row, measure
 from keras_dip.tasks.denoise import Denoise
 
