@@ -33,6 +33,7 @@ NOT_RUN = {
     r"\S*pip install .*": ".ci/run installs; no test uses the network",
     r"\. \.venv/bin/activate": "changes the shell alone",
     r"\S*pytest": "is what runs this test",
+    r"KERAS_BACKEND=jax pytest .*": "half an hour, under JAX",
     r"KERAS_DIP_FUZZ_SECONDS=\d+ pytest -s -m fuzz tests/fuzz": "minutes",
     r"python docs/pictures/make\.py": "minutes: all pictures, with whole fits",
     r"keras-dip fade --help": "tests/tasks/test_writing.py adds that verb and asks it",
