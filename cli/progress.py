@@ -155,7 +155,8 @@ class LiveLine:
         """Begin to count."""
         self._status = Status(total_steps, number, count, what)
         self._criteria.clear()
-        self._progress.update(self._line, total=total_steps, status="compiling")
+        status = "compiling" if number == 1 else "first steps"
+        self._progress.update(self._line, total=total_steps, status=status)
 
     def update(self, step: int, logs: dict[str, Any]) -> None:
         """Move the bar and renew the words."""

@@ -2,10 +2,16 @@
 
 import hashlib
 import json
-from typing import Any
+from dataclasses import asdict
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
+
+if TYPE_CHECKING:
+    from keras_dip.member import Plan
+    from keras_dip.prior import DeepImagePrior
 
 
 def described(thing: Any) -> Any:
@@ -30,3 +36,25 @@ def described(thing: Any) -> Any:
     text = repr(thing)
     # An address is another one in every process.
     return str(type(thing)) if f" at {hex(id(thing))}" in text else text
+
+
+def identity_of(
+    prior: "DeepImagePrior", plan: "Plan", reference: np.ndarray | None
+) -> dict[str, Any]:
+    """Return what decides the picture that a fit ends with, beside what it sees."""
+    return {
+        "task": [plan.task.name, plan.task.settings()],
+        "settings": asdict(plan.settings),
+        "seed": prior.seed,
+        "members": prior.settings.members,
+        "blend": prior.blend,
+        "snapshots": prior.snapshots,
+        "priors": [described(regularizer) for regularizer in plan.priors],
+        "network": described(prior.network),
+        "optimizer": described(prior.optimizer),
+        "latent": described(None if plan.latent is None else plan.latent[0]),
+        "start": described(plan.start),
+        "reference": described(reference),
+        "versions": [keras.__version__, metadata.version(keras.config.backend())],
+        "tiles": [prior.tile, prior.tile_overlap, prior.max_memory],
+    }

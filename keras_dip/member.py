@@ -189,16 +189,15 @@ class Member:
         self._recovery = Recovery()
         self._snapshots = Snapshots(plan.snapshots, self.rule)
         self.reports, self._is_finished = 0, False
-        self._clock = CallClock()
+        self._clock = CallClock(is_known=self.model.knows_step)
         self.stopped_by, self.reason = "steps", ""
         self.error: Exception | None = None
 
     def _graph_key(self, seen: tasks.Problem, z: np.ndarray) -> str | None:
         plan, built = self.plan, None
         if plan.network is not None and not isinstance(plan.network, keras.Model):
-            try:
-                built = architecture(self.network.get_config())
-            except Exception:  # a layer that cannot tell what it was made from
+            built = architecture(self.network)
+            if built is None:
                 return None
         more = [list(map(repr, plan.priors)), self._window, plan.jit_compile]
         return graph_key(plan.task, plan.settings, seen, z, *more, plan.device, built)
@@ -327,7 +326,7 @@ class Member:
 
     @property
     def compile_seconds(self) -> float:
-        """What tracing and compiling the step took, about, in seconds."""
+        """Seconds that tracing and compiling the step took in this run, about."""
         return self._clock.compile_seconds
 
     @property

@@ -26,7 +26,7 @@ PER_OUTPUT = 7.3 if _IS_JAX else 6.0
 """Bytes for each output of a layer: it, what the gradient needs of it, and copies."""
 
 COPIES_ON_GPU = 1.3
-"""Numbers that XLA keeps on a GPU for each output: 1.02 to 1.25 (docs/backends.md)."""
+"""Numbers that XLA keeps on a GPU for each output: 1.02 to 1.25 (docs/batch.md)."""
 
 PER_VALUE = 40
 """Bytes for each value of the whole picture: the file's, floats, z, the result."""

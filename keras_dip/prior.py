@@ -21,6 +21,7 @@ from keras_dip.checkpoint import Checkpoint
 from keras_dip.errors import FitError
 from keras_dip.fitting import Candidate
 from keras_dip.history import joined
+from keras_dip.identity import identity_of
 from keras_dip.images import PictureType, as_picture
 from keras_dip.interrupts import Interrupts, held_back
 from keras_dip.latents import GIVEN
@@ -38,7 +39,7 @@ from keras_dip.models.copies import mean_of, policy_of
 from keras_dip.models.offset import CHOICES
 from keras_dip.precision import policy_for
 from keras_dip.progress import PlainDisplay, ProgressCallback
-from keras_dip.records import evidence_of, identity_of, settings_of
+from keras_dip.records import evidence_of, settings_of
 from keras_dip.restoration import Restoration, Source
 from keras_dip.settings import DEFAULT, Settings, jittered, resolve, suited
 from keras_dip.snapshots import of_all

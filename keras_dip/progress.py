@@ -68,18 +68,24 @@ class ProgressCallback(keras.callbacks.Callback):
 class CallClock(keras.callbacks.Callback):
     """Times the calls of a fit, of which the first one may have to compile the step."""
 
-    def __init__(self) -> None:
-        """Begin without any."""
+    def __init__(self, *, is_known: bool = False) -> None:
+        """Begin without any; `is_known` if the step is compiled already."""
         super().__init__()
-        self._begun, self._first, self._least = 0.0, 0.0, 0.0
+        self.is_known = is_known
+        self._begun = 0.0
+        self._seconds: list[float] = []
 
     @property
     def compile_seconds(self) -> float:
-        """What the first call took beyond the shortest of the others.
+        """What the first call took beyond the others; of a single call all.
 
-        Of a fit of a single call that is all that it took.
+        Three of four others took less, as calls can be of few steps or of none.
         """
-        return max(self._first - self._least, 0.0)
+        if self.is_known or not self._seconds:
+            return 0.0
+        first, *others = self._seconds
+        usual = float(np.quantile(others, 0.75)) if others else 0.0
+        return max(first - usual, 0.0)
 
     def on_train_batch_begin(
         self, batch: int, logs: dict[str, Any] | None = None
@@ -90,12 +96,8 @@ class CallClock(keras.callbacks.Callback):
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        """Keep the first time and the least of the others."""
-        seconds = time.perf_counter() - self._begun
-        if not self._first:
-            self._first = seconds
-        else:
-            self._least = min(self._least or seconds, seconds)
+        """Keep the time."""
+        self._seconds.append(time.perf_counter() - self._begun)
 
 
 class PreviewCallback(keras.callbacks.Callback):

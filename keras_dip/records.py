@@ -1,7 +1,6 @@
 """What is written down of a restoration: its settings, and what went in.
 
-The settings go into files and reports; what decides the picture that a fit ends with,
-into checkpoints; the evidence is what a result can be judged by.
+The settings go into files and reports; the evidence is what a result can be judged by.
 """
 
 import json
@@ -16,10 +15,9 @@ import numpy as np
 
 import keras_dip
 from keras_dip import models, tasks
-from keras_dip.identity import described
 from keras_dip.images import PictureType
 from keras_dip.images.convert import quantise
-from keras_dip.member import Builder, Member, Plan
+from keras_dip.member import Builder, Member
 from keras_dip.models.copies import policy_of
 from keras_dip.restoration import Evidence
 
@@ -82,28 +80,6 @@ def settings_of(
     }
     plain: dict[str, Any] = json.loads(json.dumps(record, default=str))
     return plain
-
-
-def identity_of(
-    prior: "DeepImagePrior", plan: Plan, reference: np.ndarray | None
-) -> dict[str, Any]:
-    """Return what decides the picture that a fit ends with, beside what it sees."""
-    return {
-        "task": [plan.task.name, plan.task.settings()],
-        "settings": asdict(plan.settings),
-        "seed": prior.seed,
-        "members": prior.settings.members,
-        "blend": prior.blend,
-        "snapshots": prior.snapshots,
-        "priors": [described(regularizer) for regularizer in plan.priors],
-        "network": described(prior.network),
-        "optimizer": described(prior.optimizer),
-        "latent": described(plan.latent),
-        "start": described(plan.start),
-        "reference": described(reference),
-        "versions": [keras.__version__, metadata.version(keras.config.backend())],
-        "tiles": [prior.tile, prior.tile_overlap, prior.max_memory],
-    }
 
 
 def evidence_of(

@@ -128,8 +128,8 @@ class Restoration:
             "diverged", "callback" or "error".
         stop_reason: the same as a sentence.
         seconds: seconds of the whole fit.
-        compile_seconds: those of them, about, in which the train step was traced and
-            compiled; 0 where it was known from an earlier fit.
+        compile_seconds: those of this run, about, in which the train step was traced
+            and compiled; 0 where it was known from an earlier fit.
         uncertainty: standard deviation of the error of each pixel as estimated from
             several members, float32 of the shape of `image`; None with one member.
         snapshots: the iterates that were kept, by step (of the last member, if

@@ -15,9 +15,11 @@ from contextvars import ContextVar
 from dataclasses import asdict
 from typing import Any
 
+import keras
 import numpy as np
 
 from keras_dip.fitting import PriorModel
+from keras_dip.models.fused import all_layers
 from keras_dip.settings import Settings
 from keras_dip.tasks import Problem, Task
 
@@ -116,16 +118,28 @@ def graph_key(
     )
 
 
-def architecture(config: dict[str, Any]) -> list[Any]:
-    """Return what a model's config says of its graph, whatever its weights.
+def architecture(network: keras.Model) -> str | None:
+    """Return what decides the graph of a network, or None if that is unknown.
 
-    Names, which Keras counts up, seeds and initializers say nothing of it.
+    Names, which Keras counts up, seeds and initializers have no part in it. A layer of
+    the user's may keep more than its config tells, and so may the function of a Lambda.
     """
+    for layer in all_layers(network):
+        kind = type(layer)
+        ours = kind.__module__.partition(".")[0] in ("keras", "keras_dip")
+        if not ours or issubclass(kind, keras.layers.Lambda):
+            return None
+    text = json.dumps(_graph_of(network.get_config()), default=repr)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _graph_of(config: dict[str, Any]) -> list[Any]:
+    """Return what a model's config says of its graph."""
     places = {layer["config"]["name"]: i for i, layer in enumerate(config["layers"])}
     layers = [
         [
+            layer["module"],
             layer["class_name"],
-            layer["registered_name"],
             _settings_of(layer["config"]),
             _placed(layer.get("inbound_nodes"), places),
         ]
@@ -138,7 +152,7 @@ def architecture(config: dict[str, Any]) -> list[Any]:
 def _settings_of(config: dict[str, Any]) -> Any:
     """Return what a layer's config, or that of a model inside, says of the graph."""
     if "layers" in config:
-        return architecture(config)
+        return _graph_of(config)
     without = ("name", "seed")
     return {
         key: value

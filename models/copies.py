@@ -27,8 +27,11 @@ def copy_for(model: keras.Model, shape: tuple[int, int, int]) -> keras.Model:
 def copy_of(network: keras.Model, dtype: str | None = None) -> keras.Model:
     """Return a copy with the same weights, in another dtype policy if one is given."""
 
-    def recast(layer: keras.layers.Layer) -> keras.layers.Layer:
-        return layer.__class__.from_config({**layer.get_config(), "dtype": dtype})
+    def recast(layer: keras.Operation) -> keras.Operation:
+        config = layer.get_config()
+        if isinstance(layer, keras.layers.Layer):  # a + b has no policy of its own
+            config["dtype"] = dtype
+        return layer.__class__.from_config(config)
 
     options = {"clone_function": recast, "recursive": True} if dtype else {}
     copy = keras.models.clone_model(network, **options)

@@ -123,31 +123,60 @@ def network_by(activations=("relu", "relu")):
 
 
 @pytest.mark.parametrize(
-    ("network", "expected"),
-    [
-        (network_by(), 1),
-        (network_by(("relu", "tanh")), 2),
-    ],
+    ("activations", "expected"), [(("relu", "relu"), 1), (("relu", "tanh"), 2)]
 )
 def test_networks_of_a_function_share_a_step_if_they_are_alike(
-    scene, network, expected
+    scene, activations, expected
 ):
-    task = CountedReconstruct()
+    task, network = CountedReconstruct(), network_by(activations)
     prior(task, network, latent="noise", members=2).fit(scene(9, 12, 3))
     assert len(task.traced) == expected
 
 
-def test_members_that_share_a_step_are_those_that_do_not(scene, monkeypatch):
-    def refuse(config):
-        raise NotImplementedError
+@keras.saving.register_keras_serializable("tests")
+class Features(keras.layers.Layer):
+    """Mixes channels by numbers that its seed decides, and that are no weights."""
 
+    def __init__(self, seed, **options):
+        super().__init__(**options)
+        self.seed = seed
+
+    def call(self, x):
+        mix = np.random.default_rng(self.seed).normal(size=(x.shape[-1], 8))
+        return keras.ops.sin(x @ mix.astype("float32"))
+
+    def get_config(self):
+        return {**super().get_config(), "seed": self.seed}
+
+
+@keras.saving.register_keras_serializable("tests")
+def halved(x):
+    return x / 2
+
+
+@pytest.mark.parametrize("kind", [Features, keras.layers.Lambda])
+def test_layers_that_keep_more_than_their_config_tells_share_none(scene, kind):
+    task, seeds = CountedReconstruct(), iter((1, 2))
+
+    def build(size, *, input_channels, output_channels, **given):
+        seed = next(seeds)
+        z = keras.Input((*size, input_channels))
+        x = kind(seed if kind is Features else halved)(z)
+        x = keras.layers.Conv2D(output_channels, 1, activation="sigmoid")(x)
+        return keras.Model(z, x)
+
+    prior(task, build, latent="noise", members=2).fit(scene(9, 12, 3))
+    assert len(task.traced) == 2
+
+
+def test_members_that_share_a_step_are_those_that_do_not(scene, monkeypatch):
     def fit():
         task = CountedReconstruct()
         made = prior(task, network_by(), latent="noise", members=2).fit(scene(9, 12, 3))
         return made.image, made.uncertainty, len(task.traced)
 
     *shared, once = fit()
-    monkeypatch.setattr(member, "architecture", refuse)
+    monkeypatch.setattr(member, "architecture", lambda network: None)
     *apart, twice = fit()
     assert (once, twice) == (1, 2)
     np.testing.assert_array_equal(shared, apart)

@@ -70,6 +70,11 @@ class Steps:
             self._traced = Traced(self)
         return self._traced
 
+    @property
+    def knows_step(self: Any) -> bool:
+        """Whether a step was compiled in an earlier fit."""
+        return self.traced.alone is not None or self.traced.takes_several
+
     def share_traced(self: Any, other: Any) -> None:
         """Use what is compiled for another model of the same graph."""
         self._traced = other.traced
@@ -153,6 +158,11 @@ class Traced:
                 return model.picture_of(z)
 
         self.picture = jax.jit(picture)
+
+    @property
+    def takes_several(self) -> bool:
+        """Whether a step of several fits is compiled."""
+        return bool(self._steps)
 
     def steps(self, fits: list["_Fit"]) -> list[Any]:
         """Take the steps of several fits, all as many, and return their values.

@@ -52,6 +52,11 @@ class Steps:
     takes_steps_together = False
     """Whether several fits can take their steps in one call."""
 
+    @property
+    def knows_step(self: Any) -> bool:
+        """Whether the step was traced in an earlier fit."""
+        return self.train_function is not None
+
     def train_step(self: Any, data: Any) -> dict[str, Any]:
         """Take as many steps as `data` says, an integer of shape [1]."""
         count, _, _ = keras.utils.unpack_x_y_sample_weight(data)
