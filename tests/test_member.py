@@ -9,8 +9,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from keras_dip import DeepImagePrior, Denoise, Inpaint, member
-from keras_dip import prior as prior_module
+from keras_dip import DeepImagePrior, Denoise, Inpaint, member, members
 from keras_dip.interrupts import Interrupts
 from keras_dip.member import Member, Plan, finisher, seeds_of, to_picture
 
@@ -226,7 +225,7 @@ def test_members_that_the_time_limit_cuts_off_are_counted(prior_for, img, monkey
     # The clock as the members begin: the third would be past the limit.
     times = itertools.count(0, 2000)
     clock = SimpleNamespace(perf_counter=lambda: next(times))
-    monkeypatch.setattr(prior_module, "time", clock)
+    monkeypatch.setattr(members, "time", clock)
     restoration = prior_for(denoise(steps=25), time_limit=5000).fit(img)
     assert restoration.stopped_by == "time limit"
     assert restoration.stop_reason == (
