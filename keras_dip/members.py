@@ -58,7 +58,7 @@ class Run:
         return "tile" if members == 1 else "fit"
 
     def seconds_left(self, begun: float) -> float | None:
-        """Return what the time limit leaves of a fit that began then; None for all."""
+        """Return what the time limit leaves of a fit that began then, or None."""
         if self.time_limit is None:
             return None
         return max(self.time_limit - (time.perf_counter() - begun), 0.0)

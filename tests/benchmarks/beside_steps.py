@@ -4,8 +4,8 @@
 
 The default preset denoises waves of SIZE x SIZE with layers of two channels, so that
 its steps cost little, and takes as many steps a call as it would on a GPU. Printed are
-the seconds of a second restoration (the first one compiles), those in calls, and the
-rest: noise estimate, network, reports, the finished picture.
+the seconds of a first restoration, which compiles, and of a second; those in calls, and
+the rest: noise estimate, network, reports, the finished picture.
 """
 
 import sys
@@ -61,7 +61,7 @@ def thin(prior):
 
 
 def main(size, members):
-    """Print the seconds of a second restoration."""
+    """Print the seconds of a first and of a second restoration."""
     global in_calls
     as_on_a_gpu()
     options = {"members": members, "fit_together": members, "dtype_policy": "float32"}
@@ -71,10 +71,10 @@ def main(size, members):
         start = time.perf_counter()
         made = prior.fit(noisy_picture(size))
         whole = time.perf_counter() - start
-    print(
-        f"{members} of {size}x{size}, {made.steps} steps: {whole:.2f} s, "
-        f"{in_calls:.2f} in calls, {whole - in_calls:.2f} beside them"
-    )
+        print(
+            f"{members} of {size}x{size}, {made.steps} steps: {whole:.2f} s, "
+            f"{in_calls:.2f} in calls, {whole - in_calls:.2f} beside them"
+        )
 
 
 if __name__ == "__main__":
