@@ -101,8 +101,7 @@ def prior_for(
     display = display or display_for(messages, title or task.declaration.title)
     # Standard output may be the picture: whatever prints there now is moved away.
     with display, contextlib.redirect_stdout(sys.stderr):
-        if settings.get("device") == "cpu" and "keras" not in sys.modules:
-            os.environ.update(NO_GPU)
+        hide_gpus(settings.get("device"))
         with hushed_tensorflow(messages):
             from keras_dip.prior import DeepImagePrior
             from keras_dip.progress import ProgressCallback
@@ -134,6 +133,12 @@ def _regularizers(weights: dict[str, float]) -> list[Any]:
     from keras_dip import regularizers
 
     return [getattr(regularizers, PRIORS[name])(w) for name, w in weights.items() if w]
+
+
+def hide_gpus(device: str | None) -> None:
+    """Keep the process off the GPUs if it is to use the CPU; before Keras begins."""
+    if device == "cpu" and "keras" not in sys.modules:
+        os.environ.update(NO_GPU)
 
 
 @contextlib.contextmanager

@@ -18,6 +18,9 @@ NOT_CLIPPED = 0.9
 LEAST_SHARE = 0.1
 """Of a picture, from which noise can be measured."""
 
+SETTLED = 0.01 / 255
+"""Change of an estimate from which on another round would bring nothing."""
+
 WHITE = 1.6
 """Ratio of coarse to fine noise up to which it counts as white: white noise measures
 1.0 to 1.4 (the picture's own detail adds to it), blurred noise 2 to 5."""
@@ -49,7 +52,9 @@ def noise_sigma(picture: np.ndarray) -> float:
         _, clipped, deviation = _clipping(sigma)
         left = np.interp(means, clipped, deviation) / sigma
         measured = left >= min(NOT_CLIPPED, np.quantile(left, 0.98))
-        sigma = _deviation(details[measured] / left[measured])
+        before, sigma = sigma, _deviation(details[measured] / left[measured])
+        if abs(sigma - before) < SETTLED:
+            break
     return sigma
 
 

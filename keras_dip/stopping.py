@@ -17,7 +17,7 @@ from keras import ops
 
 from keras_dip.fitting import REPORT_INTERVAL, Candidate
 from keras_dip.holes import can_spare, holes_like
-from keras_dip.noise import local_mean, noise_is_white
+from keras_dip.noise import local_mean
 from keras_dip.ops.stabilise import Anscombe
 from keras_dip.tasks import Problem
 
@@ -472,6 +472,6 @@ def _automatic(problem: Problem) -> str:
         return "plateau"
     if problem.sigma is None:
         return "wmv"
-    if noise_is_white(problem.observed["picture"][0]):
+    if problem.noise_is_white:
         return "fission"
     return "emv"

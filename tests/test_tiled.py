@@ -21,6 +21,7 @@ from keras_dip.checkpoint import Checkpoint
 from keras_dip.errors import ExportError, KerasDipError
 from keras_dip.onnx_io import export as exporting
 from keras_dip.onnx_io.regenerate import info, regenerate
+from keras_dip.progress import CallClock
 from keras_dip.tiles import tiling
 
 SIZE = (150, 200)
@@ -51,6 +52,12 @@ def test_the_whole_is_made_of_tiles_of_one_size(tiled):
     assert tiled.steps == 8
     assert tiled.history["tile"].tolist() == [0, 1, 2, 3]
     assert "4 tiles" in tiled.stop_reason
+
+
+def test_compiling_is_summed_over_tiles_and_members(scene, monkeypatch):
+    monkeypatch.setattr(CallClock, "compile_seconds", 1.5)
+    whole = prior(Reconstruct(), members=2).fit(scene(*SIZE, 3))
+    assert whole.compile_seconds == 4 * 2 * 1.5
 
 
 @pytest.mark.parametrize(

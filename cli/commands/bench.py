@@ -74,7 +74,7 @@ def command(
     if minutes is not None and not gpu:
         raise click.UsageError("Expected --gpu beside --minutes. Received: none.")
     from keras_dip import images
-    from keras_dip.cli.fit import hushed_tensorflow
+    from keras_dip.cli.fit import hide_gpus, hushed_tensorflow
 
     def check_output() -> None:
         if output:
@@ -87,6 +87,7 @@ def command(
     asked = {name: value for name, value in given.items() if value is not None}
     check_output()
     messages.note("bench: starting Keras")
+    hide_gpus(device)
     with contextlib.redirect_stdout(sys.stderr):
         with hushed_tensorflow(messages):
             measure = _measure_of(gpu)

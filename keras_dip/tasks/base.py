@@ -9,10 +9,12 @@ can be read without importing Keras.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 
+from keras_dip.noise import noise_is_white
 from keras_dip.tiles import Window
 
 
@@ -116,6 +118,14 @@ class Problem:
     operator: Callable[[Any], Any] | None = None
     jitter: float | None = None
     window: Window | None = None
+
+    @cached_property
+    def noise_is_white(self) -> bool:
+        """Whether the noise in the observed picture is independent between pixels.
+
+        Looked at once for all members.
+        """
+        return noise_is_white(self.observed["picture"][0])
 
 
 class Task:

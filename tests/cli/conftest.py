@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from keras_dip import images
+from keras_dip.batch.machine import NO_GPU
 from keras_dip.cli import main
 from keras_dip.images.convert import to_unit
 
@@ -166,3 +167,12 @@ def tiny_onnx(folder):
     tiny = Path(__file__).parents[1] / "onnx_io" / "tiny.py"
     write = runpy.run_path(os.fspath(tiny))["write"]
     return partial(write, folder / "tiny.onnx")
+
+
+@pytest.fixture
+def gpus_seen(monkeypatch):
+    """Give a function that tells whether commands in this process may see the GPUs."""
+    for name in NO_GPU:
+        monkeypatch.setenv(name, "all")  # and puts back what was there
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    return lambda: {name: os.environ[name] for name in NO_GPU} != NO_GPU

@@ -70,6 +70,11 @@ def test_figures_and_ratios_are_printed(cli, measure):
     ]  # fmt: skip
 
 
+def test_on_the_cpu_it_keeps_off_the_gpus(cli, measure, gpus_seen):
+    assert cli("bench").code == 0 and gpus_seen()
+    assert cli("bench", "--device", "cpu").code == 0 and not gpus_seen()
+
+
 def test_json_is_written_but_never_over_a_file(cli, measure, folder):
     assert cli("bench", "--json", "b.json", "-q").err == ""
     assert json.loads((folder / "b.json").read_text()) == MEASURED
