@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from importlib import import_module
 from typing import Any
 
 import keras
@@ -35,6 +34,7 @@ from keras_dip.prior import DeepImagePrior
 from keras_dip.settings import DEFAULT
 from keras_dip.together import Together
 from keras_dip.traces import Twins, shared_traces
+from keras_dip.train_steps import of_backend
 
 SIZES = (256, 512, 1024, 2048)
 POLICIES = (MIXED, FLOAT32)
@@ -206,7 +206,7 @@ def _rows(sizes: list[int], count: int, kind: str, budget: Budget) -> dict[str, 
 
 def device_name(kind: str) -> str:
     """Return what the maker calls the GPU, or "cpu"."""
-    return _backend().gpu_name() if kind == "gpu" else "cpu"
+    return of_backend().gpu_name() if kind == "gpu" else "cpu"
 
 
 def peak_tflops(policy: str, kind: str) -> float:
@@ -253,7 +253,7 @@ def steps_row(
         "step_seconds": seconds,
         "tflops": tflops,
         "share_of_peak": tflops / peak if peak else None,
-        "peak_bytes": _backend().peak_bytes() if kind == "gpu" else None,
+        "peak_bytes": of_backend().peak_bytes() if kind == "gpu" else None,
     }
 
 
@@ -385,8 +385,3 @@ def pictures_row(
         "seconds_of_one": alone and 60 / alone["per_minute"],
         "steps_of_one": alone and alone["steps"],
     }
-
-
-def _backend() -> Any:
-    """Return the module that knows the device of Keras' backend."""
-    return import_module(f"keras_dip.train_steps.{keras.config.backend()}")

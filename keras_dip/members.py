@@ -103,7 +103,7 @@ class Members:
                 # All waited for the same.
                 return members, max(member.compile_seconds for member in members)
             except Exception as error:
-                if together.NO_MEMORY not in str(error):
+                if not memory.ran_out(error):
                     raise
             warnings.warn(
                 "The device has too little memory for members at the same time; they "
@@ -116,7 +116,7 @@ class Members:
             members = self._fit_in_turn(plan, problem, finish, run)
             return members, sum(member.compile_seconds for member in members)
         except Exception as error:
-            if together.NO_MEMORY not in str(error):
+            if not memory.ran_out(error):
                 raise
             height, width, _ = problem.shape
             raise FitError(

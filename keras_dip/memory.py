@@ -5,17 +5,24 @@ what each costs was measured (docs/large-pictures.md).
 """
 
 import contextlib
+import gc
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 import psutil
 
 from keras_dip.models.copies import policy_of
 from keras_dip.models.fused import all_layers
+from keras_dip.models.hardware import gpus
 from keras_dip.tiles import LEAST_SIDE
+from keras_dip.together import NO_MEMORY
+from keras_dip.train_steps import of_backend
+
+Made = TypeVar("Made")
 
 _IS_JAX = keras.config.backend() == "jax"
 
@@ -27,6 +34,9 @@ PER_OUTPUT = 7.3 if _IS_JAX else 6.0
 
 COPIES_ON_GPU = 1.3
 """Numbers that XLA keeps on a GPU for each output: 1.02 to 1.25 (docs/batch.md)."""
+
+SHARE_OF_GPU = 0.8
+"""Of a GPU's memory that is planned with: gaps, and what cuDNN tries, take more."""
 
 PER_VALUE = 40
 """Bytes for each value of the whole picture: the file's, floats, z, the result."""
@@ -59,27 +69,67 @@ def outputs_per_pixel(network: Any) -> float:
     return count / (height * width)
 
 
-def estimate(
-    shape: Sequence[int], outputs: float, tile: Sequence[int] | None = None
-) -> int:
-    """Return the peak of the whole process in bytes.
+@dataclass(frozen=True)
+class Room:
+    """The memory that a fit has to find its place in: the machine's, or a GPU's.
+
+    `limit` is what there is in bytes; `process`, `per_value` and `per_output` what is
+    taken before any picture, for each value of the whole, and for each output of a
+    layer; `name` is for messages.
+    """
+
+    limit: int
+    process: float = PROCESS
+    per_value: float = PER_VALUE
+    per_output: float = PER_OUTPUT
+    name: str = "memory"
+
+    def needed(
+        self, shape: Sequence[int], outputs: float, tile: Sequence[int] | None = None
+    ) -> int:
+        """Return the peak in bytes.
+
+        Args:
+            shape: (height, width, channels) of the restored picture.
+            outputs: numbers per pixel, of `outputs_per_pixel`.
+            tile: (height, width) of what is fitted at once, if not all is.
+        """
+        pixels = math.prod((tile or shape)[:2])
+        whole = self.process + self.per_value * math.prod(shape)
+        return int(whole + self.per_output * outputs * pixels)
+
+    def largest_tile(self, shape: Sequence[int], outputs: float) -> int | None:
+        """Return the side of the largest tile that there is room for, or None."""
+        left = self.limit - self.needed(shape, outputs, (0, 0))
+        side = math.isqrt(max(int(left / (self.per_output * outputs)), 0))
+        # Networks halve the picture several times: other sides cost a margin.
+        side -= side % 64
+        return side if side >= LEAST_SIDE else None
+
+
+def room(most: int | None, device: str | None) -> Room:
+    """Return where the outputs of a fit find their place.
+
+    Of a GPU all is counted, not what is free: fits that go on beside this one are as
+    many as it has room for. Where it is not told how much that is, as by TensorFlow,
+    the machine's memory is looked at.
 
     Args:
-        shape: (height, width, channels) of the restored picture.
-        outputs: numbers per pixel, of `outputs_per_pixel`.
-        tile: (height, width) of what is fitted at once, if not all is.
+        most: bytes that may be used; None for what there is.
+        device: "cpu" or "gpu"; None for a GPU if there is one.
     """
-    pixels = math.prod((tile or shape)[:2])
-    return int(PROCESS + PER_VALUE * math.prod(shape) + PER_OUTPUT * outputs * pixels)
-
-
-def largest_tile(shape: Sequence[int], outputs: float, limit: int) -> int | None:
-    """Return the side of the largest tile for which `limit` bytes suffice, or None."""
-    left = limit - estimate(shape, outputs, (0, 0))
-    side = math.isqrt(max(int(left / (PER_OUTPUT * outputs)), 0))
-    # Networks halve the picture several times: other sides cost a margin.
-    side -= side % 64
-    return side if side >= LEAST_SIDE else None
+    of_gpu = of_backend().memory_bytes() if device != "cpu" and gpus() else None
+    if of_gpu is None:
+        return Room(most or available())
+    return Room(
+        most or int(SHARE_OF_GPU * of_gpu),
+        process=0,
+        per_value=0,
+        # Whatever the steps compute in: the finished picture is made in float32, and
+        # Keras lets no output of a layer go meanwhile.
+        per_output=4 * COPIES_ON_GPU,
+        name="the GPU's memory",
+    )
 
 
 def fits_together(model: Any) -> int:
@@ -119,6 +169,24 @@ def _left_of(names: tuple[str, str, str]) -> float:
         statistics = (_CGROUP / used).with_name("memory.stat").read_text().split()
         left += int(statistics[statistics.index(dropped) + 1])
     return left
+
+
+def ran_out(error: BaseException) -> bool:
+    """Return whether an error says that the memory of a device does not suffice."""
+    # TensorFlow has a class for it, and says so in words of many kinds.
+    return NO_MEMORY in str(error) or type(error).__name__ == "ResourceExhaustedError"
+
+
+def or_on_cpu(make: Callable[[], Made]) -> Made:
+    """Return what a function makes; on the CPU if the device has too little memory."""
+    try:
+        return make()
+    except Exception as error:
+        if not ran_out(error):
+            raise
+    gc.collect()  # networks are cycles, which keep what is on the device
+    with keras.device("cpu:0"):
+        return make()
 
 
 def in_words(size: float) -> str:

@@ -118,7 +118,8 @@ class DeepImagePrior:
             128 or more; larger pictures are cut into overlapping tiles. 0 for none;
             None for tiles only where the memory does not suffice.
         tile_overlap: pixels that neighbouring tiles share at least, up to half a tile.
-        max_memory: bytes that the process may use; None for what the machine has left.
+        max_memory: bytes that a fit may use; None for what the machine has left, or,
+            with JAX on a GPU, for most of what that has.
         fit_together: how many members are fitted at the same time, each step of all in
             one call; None for as many as the memory of a GPU suffices for, and for one
             on a CPU. It needs JAX as backend of Keras; TensorFlow, and callbacks of
@@ -390,12 +391,19 @@ class DeepImagePrior:
         last = members[-1]
         with held_back() as interrupts:
             hurry = last.stopped_by in ("interrupt", "time limit")
-            networks = [
-                m.network_for(m.chosen, interrupts, hurry=hurry) for m in members
-            ]
-            network = mean_of(networks)
             z = last.latent.values
-            image = to_picture(finish(network(z, training=False)))
+
+            def finished() -> tuple[Any, np.ndarray, np.ndarray | None]:
+                networks = [
+                    m.network_for(m.chosen, interrupts, hurry=hurry) for m in members
+                ]
+                network = mean_of(networks)
+                image = to_picture(finish(network(z, training=False)))
+                deviation = self._uncertainty(members, networks, finish, run.kind)
+                return network, image, deviation
+
+            # In float32 it can take more memory than the steps did.
+            network, image, deviation = memory.or_on_cpu(finished)
             stopped_by, reason = last.stopped_by, last.reason
             cut = [m for m in members if m.stopped_by in UNFINISHED]
             if cut and last.stopped_by not in UNFINISHED:
@@ -429,7 +437,7 @@ class DeepImagePrior:
                 - start
                 + sum(member.recorder.seconds_before for member in members),
                 source=Source(network, last.latent, finish, run.kind.dtype, *keep),
-                uncertainty=self._uncertainty(members, networks, finish, run.kind),
+                uncertainty=deviation,
                 snapshots=of_all([m.snapshots for m in members]),
                 evidence=run.evidence,
                 compile_seconds=compile_seconds,
@@ -455,24 +463,24 @@ class DeepImagePrior:
         if self.tile is not None:
             return self.tile or None
         shape = problem.shape
-        limit = self.max_memory or memory.available()
-        if memory.estimate(shape, memory.MOST_OUTPUTS) <= limit:
+        room = memory.room(self.max_memory, self.device)
+        if room.needed(shape, memory.MOST_OUTPUTS) <= room.limit:
             return None
         given = self.network if isinstance(self.network, keras.Model) else None
         if given is not None and not getattr(given, "inputs", None):
             return None  # no functional model: refused where it is copied
         probe = replace(problem, shape=(PROBE, PROBE, shape[2]))
         outputs = memory.outputs_per_pixel(given or network_of(plan, probe, 0))
-        needed = memory.estimate(shape, outputs)
-        if needed <= limit:
+        needed = room.needed(shape, outputs)
+        if needed <= room.limit:
             return None
-        side = memory.largest_tile(shape, outputs, limit)
+        side = room.largest_tile(shape, outputs)
         fixed = plan.task.grid is None or given is not None
         if side is not None and not fixed:
             return side
         raise FitError(
-            f"Expected {memory.in_words(needed)} of memory for {shape[1]}x{shape[0]} "
-            f"pixels. Received: {memory.in_words(limit)}, "
+            f"Expected {memory.in_words(needed)} of {room.name} for "
+            f"{shape[1]}x{shape[0]} pixels. Received: {memory.in_words(room.limit)}, "
             + (
                 "and a task or a network that cannot be cut into tiles"
                 if fixed

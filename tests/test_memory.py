@@ -2,15 +2,18 @@
 
 import subprocess
 import sys
+from contextlib import nullcontext
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import psutil
 import pytest
 
-from keras_dip import DeepImagePrior, Operator, Reconstruct, memory
+from keras_dip import DeepImagePrior, Operator, Reconstruct, member, memory
 from keras_dip.benchmark import model_for
 from keras_dip.errors import FitError
+from keras_dip.models.fused import write_statistics
 
 PEAK = """
 import sys, numpy as np
@@ -22,10 +25,11 @@ prior = DeepImagePrior("denoise", preset=preset, steps=2, stop="none")
 prior.fit(picture)
 network = prior._traces._model.network
 outputs = memory.outputs_per_pixel(network)
+room = memory.room(None, "cpu")
 status = dict(
     line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines()
 )
-print(int(status["VmHWM"].split()[0]) * 1024, memory.estimate(picture.shape, outputs))
+print(int(status["VmHWM"].split()[0]) * 1024, room.needed(picture.shape, outputs))
 """
 
 
@@ -56,13 +60,39 @@ def test_outputs_are_counted_per_pixel(tiny_network):
 
 
 def test_a_tile_as_large_as_the_memory_allows():
-    shape, outputs, limit = (4000, 6000, 3), 268, 5 * 2**30
-    side = memory.largest_tile(shape, outputs, limit)
+    shape, outputs = (4000, 6000, 3), 268
+    room = memory.Room(5 * 2**30)
+    side = room.largest_tile(shape, outputs)
     assert side % 64 == 0
-    assert memory.estimate(shape, outputs, (side, side)) <= limit
+    assert room.needed(shape, outputs, (side, side)) <= room.limit
     larger = (side + 64, side + 64)
-    assert memory.estimate(shape, outputs, larger) > limit
-    assert memory.largest_tile(shape, outputs, memory.PROCESS) is None
+    assert room.needed(shape, outputs, larger) > room.limit
+    assert memory.Room(memory.PROCESS).largest_tile(shape, outputs) is None
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """Let there be a GPU; return what sets how many bytes it tells of."""
+
+    def be(size):
+        backend = SimpleNamespace(memory_bytes=lambda: size)
+        monkeypatch.setattr(memory, "of_backend", lambda: backend)
+
+    monkeypatch.setattr(memory, "gpus", lambda: ["gpu:0"])
+    return be
+
+
+def test_on_a_gpu_it_is_the_gpus_memory_that_counts(gpu):
+    gpu(10 * 2**30)
+    found = memory.room(None, None)
+    assert (found.limit, found.name) == (8 * 2**30, "the GPU's memory")
+    # A step of the default preset in float32, as seen on an H200 (docs/backends.md).
+    seen = 272 * 2**20
+    assert seen < found.needed((512, 512, 3), 268) < 1.4 * seen
+    assert memory.room(2**30, "gpu").limit == 2**30
+    assert memory.room(2**30, "cpu") == memory.Room(2**30)
+    gpu(None)
+    assert memory.room(2**30, "gpu") == memory.Room(2**30)
 
 
 def test_there_is_memory():
@@ -93,10 +123,15 @@ def test_a_container_may_have_less(tmp_path, monkeypatch, limit, used, dropped):
 @pytest.fixture
 def scarce(monkeypatch):
     """Let a process weigh nothing, so that small pictures can be too large."""
-    monkeypatch.setattr(memory, "PROCESS", 0)
+    make = memory.Room
+
+    def light(limit, process=0, **options):
+        return make(limit, process, **options)
+
+    monkeypatch.setattr(memory, "Room", light)
     picture = np.random.default_rng(0).random((200, 200, 3), "float32")
     outputs = 3  # of the network "pixels"
-    least = memory.estimate(picture.shape, outputs, (128, 128))
+    least = memory.Room(0).needed(picture.shape, outputs, (128, 128))
     return picture, least
 
 
@@ -110,6 +145,17 @@ def test_tiles_are_taken_where_the_memory_needs_them(scarce):
     assert prior(Reconstruct(), 2 * least).fit(picture).tiles is None
     restoration = prior(Reconstruct(), least + 50_000, tile_overlap=32).fit(picture)
     assert restoration.settings["tiles"]["side"] == [128, 128]
+
+
+def test_tiles_are_taken_where_the_gpu_is_too_small(scarce, gpu):
+    picture, _ = scarce
+    tile = memory.COPIES_ON_GPU * 4 * 3 * 128**2  # bytes of the outputs
+    gpu(int(tile / memory.SHARE_OF_GPU) + 1000)
+    restoration = prior(Reconstruct(), None, tile_overlap=32).fit(picture)
+    assert restoration.settings["tiles"]["side"] == [128, 128]
+    gpu(int(tile))
+    with pytest.raises(FitError, match=r"of the GPU's memory for 200x200 pixels"):
+        prior(Reconstruct(), None).fit(picture)
 
 
 def test_too_little_memory_says_what_helps(scarce, tiny_network):
@@ -157,3 +203,49 @@ def test_fits_at_once_need_what_they_were_seen_to_need(size, count, measured):
     assert memory.fits_together(like) < count
     like.free_memory = 1.6 * measured * 2**20
     assert memory.fits_together(like) >= count
+
+
+class ResourceExhaustedError(Exception):
+    """One of that name is what TensorFlow raises."""
+
+
+@pytest.fixture
+def restore(monkeypatch):
+    """Give a function that restores a picture; its network fails once at the end."""
+
+    def run(picture, error):
+        errors, devices = [error] if error else [], []
+
+        def write(network, z):
+            if errors:
+                raise errors.pop()
+            write_statistics(network, z)
+
+        def device(name):
+            devices.append(name)
+            return nullcontext()
+
+        monkeypatch.setattr(member, "write_statistics", write)
+        monkeypatch.setattr(keras, "device", device)
+        made = DeepImagePrior(network="pixels", steps=2, members=2).fit(picture)
+        return made, devices
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("RESOURCE_EXHAUSTED: Out of memory"), ResourceExhaustedError("OOM")],
+)
+def test_what_does_not_fit_at_the_end_is_made_on_the_cpu(restore, scene, error):
+    expected, devices = restore(scene(10, 12, 3), None)
+    assert devices == []
+    found, devices = restore(scene(10, 12, 3), error)
+    assert devices == ["cpu:0"]
+    np.testing.assert_array_equal(found.image, expected.image)
+    np.testing.assert_array_equal(found.uncertainty, expected.uncertainty)
+
+
+def test_another_error_at_the_end_is_told(restore, scene):
+    with pytest.raises(RuntimeError, match="quite another"):
+        restore(scene(10, 12, 3), RuntimeError("quite another"))

@@ -231,14 +231,13 @@ def test_a_run_that_goes_on_cuts_as_before_whatever_is_free(
 ):
     picture = scene(*SIZE, 3)
     checkpoint = Checkpoint(tmp_path)
-    monkeypatch.setattr(memory, "estimate", lambda shape, outputs: shape[0] * shape[1])
 
     def fit(free):
-        monkeypatch.setattr(memory, "available", lambda: free)
-        monkeypatch.setattr(memory, "largest_tile", lambda *_: 128)
+        room = memory.Room(free, process=0, per_value=0)  # 18 bytes a pixel
+        monkeypatch.setattr(memory, "room", lambda *_: room)
         return prior(Reconstruct(), tile=None).fit(picture, checkpoint=checkpoint)
 
-    first = fit(20_000)
+    first = fit(20 * 128**2)
     assert len(first.tiles.fitted) == 4
     again = fit(10**9)
     assert len(again.tiles.fitted) == 4

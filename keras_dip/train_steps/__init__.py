@@ -26,6 +26,11 @@ CACHE = "KERAS_DIP_COMPILE_CACHE"
 """The environment variable with the folder in which XLA keeps what it compiled."""
 
 
+def of_backend() -> Any:
+    """Return the module of Keras' backend, which also knows its device."""
+    return import_module(f"{__name__}.{keras.config.backend()}")
+
+
 def steps_of(backend: str) -> Any:
     """Return the class of the steps on a backend of Keras.
 
@@ -36,7 +41,7 @@ def steps_of(backend: str) -> Any:
         raise ImportError(
             f"Expected KERAS_BACKEND of {', '.join(BACKENDS)}. Received: {backend!r}"
         )
-    module = import_module(f"keras_dip.train_steps.{backend}")
+    module = of_backend()
     folder = _cache_folder()
     if folder is not None:
         module.keep_compiled(folder)

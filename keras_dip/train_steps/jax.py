@@ -42,6 +42,12 @@ def peak_bytes() -> int | None:
     return told.get("peak_bytes_in_use")
 
 
+def memory_bytes() -> int | None:
+    """Return how much of the device's memory the process may have; None if untold."""
+    told = jax.devices()[0].memory_stats() or {}
+    return told.get("bytes_limit")
+
+
 class Steps:
     """What `PriorModel` does with JAX."""
 

@@ -37,6 +37,11 @@ def peak_bytes() -> int | None:
     return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
 
 
+def memory_bytes() -> int | None:
+    """Return None: TensorFlow does not tell how much memory a GPU has."""
+    return None
+
+
 class Steps:
     """What `PriorModel` does with TensorFlow."""
 
