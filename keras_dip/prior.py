@@ -14,7 +14,6 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
 from keras_dip import arguments, memory, tasks, tiled
 from keras_dip.checkpoint import Checkpoint
@@ -28,14 +27,13 @@ from keras_dip.latents import GIVEN
 from keras_dip.member import (
     UNFINISHED,
     Builder,
-    Member,
     Plan,
     finisher,
     network_of,
     to_picture,
 )
-from keras_dip.members import Members, Run
-from keras_dip.models.copies import mean_of, policy_of
+from keras_dip.members import Members, Run, deviation_of
+from keras_dip.models.copies import mean, mean_of, policy_of
 from keras_dip.models.offset import CHOICES
 from keras_dip.precision import policy_for
 from keras_dip.progress import PlainDisplay, ProgressCallback
@@ -47,7 +45,6 @@ from keras_dip.stopping import NAMES
 from keras_dip.tiles import OVERLAP, Tiling, Window
 from keras_dip.traces import Twins, traces_in_force
 from keras_dip.train_steps import AUTO
-from keras_dip.uncertainty import calibrated_deviation
 from keras_dip.warm_start import Weights, weights_of
 
 SNAPSHOTS_IF_WHOLE, SNAPSHOTS = "auto", 8
@@ -397,10 +394,13 @@ class DeepImagePrior:
                 networks = [
                     m.network_for(m.chosen, interrupts, hurry=hurry) for m in members
                 ]
-                network = mean_of(networks)
-                image = to_picture(finish(network(z, training=False)))
-                deviation = self._uncertainty(members, networks, finish, run.kind)
-                return network, image, deviation
+                outputs = [network(z, training=False) for network in networks]
+                image = to_picture(finish(mean(outputs)))
+                deviation = None
+                if len(members) > 1:
+                    deviation = deviation_of(members, networks, outputs, finish)
+                    deviation = _in_rank(deviation, run.kind.rank)
+                return mean_of(networks), image, deviation
 
             # In float32 it can take more memory than the steps did.
             network, image, deviation = memory.or_on_cpu(finished)
@@ -532,31 +532,6 @@ class DeepImagePrior:
         if self.task.takes_alpha and kind.alpha is not None:
             picture = np.concatenate([picture, kind.alpha[..., np.newaxis]], axis=-1)
         return picture, kind
-
-    def _uncertainty(
-        self, members: list[Member], networks: list[Any], finish: Any, kind: PictureType
-    ) -> np.ndarray | None:
-        """Return the deviation of each pixel; None for a single member."""
-        if len(members) < 2:
-            return None
-
-        def outputs(z: Any) -> np.ndarray:
-            return np.stack([to_picture(n(z, training=False)) for n in networks])
-
-        error, first = None, members[0]
-        if first.rule is not None:
-            seen = outputs(first.seen_z).mean(axis=0, keepdims=True)
-            error = first.rule.squared_error(seen)
-        pictures = outputs(first.latent.values)
-        deviation = calibrated_deviation(pictures, None if error is None else error[0])
-        # Before finishing: known pixels pasted in would count as free of error.
-        mean = pictures.mean(axis=0)
-        low, high = (
-            ops.convert_to_numpy(finish(ops.convert_to_tensor(x[np.newaxis])))[0]
-            for x in (mean - deviation, mean + deviation)
-        )
-        deviation = np.abs(high - low) / 2
-        return _in_rank(deviation, kind.rank)
 
 
 def _opened(checkpoint: Checkpoint | str | os.PathLike[str]) -> Checkpoint:

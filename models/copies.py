@@ -1,6 +1,7 @@
 """Networks made of networks: copies in float32 or for one fit, and means of several."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -53,6 +54,13 @@ def in_float32(network: keras.Model) -> keras.Model:
     return copy_of(network, "float32")
 
 
+def mean(outputs: Sequence[Any]) -> Any:
+    """Return the mean of outputs of networks, as the network of `mean_of` makes it."""
+    if len(outputs) == 1:
+        return outputs[0]
+    return keras.layers.Average(dtype="float32")(list(outputs))
+
+
 def mean_of(networks: Sequence[keras.Model]) -> keras.Model:
     """Return one network from z to the mean of the outputs of several."""
     if len(networks) == 1:
@@ -61,4 +69,4 @@ def mean_of(networks: Sequence[keras.Model]) -> keras.Model:
     for index, network in enumerate(networks):
         network.name = f"member{index}"
     outputs = [network(z) for network in networks]
-    return keras.Model(z, keras.layers.Average(dtype="float32")(outputs), name="mean")
+    return keras.Model(z, mean(outputs), name="mean")
