@@ -13,15 +13,26 @@ import keras
 import numpy as np
 import pytest
 
+from keras_dip.models import fused
 from keras_dip.models.blocks import InstanceNormalization
 from keras_dip.models.fused import Adam
 from keras_dip.models.resnet import build_resnet
 from keras_dip.models.skip import build_skip
 from keras_dip.models.unet import build_unet
 
+IS_JAX = keras.config.backend() == "jax"
 FILES = sorted(Path(__file__).with_name("parity").glob("[hrsu]*.npz"))
 PADDING = {"reflection": "reflect", "zero": "zero"}
 ACTIVATION = {"LeakyReLU": "leaky_relu", "ELU": "elu"}
+
+
+@pytest.fixture(autouse=True, params=["cpu", "gpu"] if IS_JAX else ["own"])
+def _forms(request, monkeypatch):
+    """Compute with the forms of the layers that JAX takes on a CPU, and on a GPU."""
+    if request.param == "gpu":
+        from keras_dip.models import fused_jax
+
+        monkeypatch.setattr(fused, "_jax_forms", lambda: fused_jax)
 
 
 # PyTorch's names to ours; a number in braces is the group's plus that.
