@@ -154,7 +154,8 @@ def _tile_options() -> list[click.Parameter]:
         click.Option(
             ["--max-memory"],
             type=Size(),
-            help="Memory that may be used, as in 4G or 500M. [default: what is free]",
+            help="Memory that may be used, as in 4G or 500M; with JAX on a GPU, that "
+            "of the GPU. [default: what is free]",
         ),
     ]
 

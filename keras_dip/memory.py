@@ -7,6 +7,7 @@ what each costs was measured (docs/large-pictures.md).
 import contextlib
 import gc
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +37,7 @@ COPIES_ON_GPU = 1.3
 """Numbers that XLA keeps on a GPU for each output: 1.02 to 1.25 (docs/batch.md)."""
 
 SHARE_OF_GPU = 0.8
-"""Of a GPU's memory that is planned with: gaps, and what cuDNN tries, take more."""
+"""Of what a process may have of a GPU: gaps, and what cuDNN tries, take some."""
 
 PER_VALUE = 40
 """Bytes for each value of the whole picture: the file's, floats, z, the result."""
@@ -107,20 +108,25 @@ class Room:
         return side if side >= LEAST_SIDE else None
 
 
-def room(most: int | None, device: str | None) -> Room:
+def room(shape: Sequence[int], most: int | None, device: str | None) -> Room:
     """Return where the outputs of a fit find their place.
 
-    Of a GPU all is counted, not what is free: fits that go on beside this one are as
-    many as it has room for. Where it is not told how much that is, as by TensorFlow,
-    the machine's memory is looked at.
+    Of a GPU all is counted, not what is free: fits that go on beside this one in the
+    process are as many as it has room for. Where it is not told how much that is, as by
+    TensorFlow, the machine's memory is looked at; and where that has no room for what
+    is kept of the picture, whatever computes.
 
     Args:
+        shape: (height, width, channels) of the restored picture.
         most: bytes that may be used; None for what there is.
         device: "cpu" or "gpu"; None for a GPU if there is one.
     """
     of_gpu = of_backend().memory_bytes() if device != "cpu" and gpus() else None
     if of_gpu is None:
         return Room(most or available())
+    machine = Room(available())
+    if machine.needed(shape, outputs=0) > machine.limit:
+        return machine
     return Room(
         most or int(SHARE_OF_GPU * of_gpu),
         process=0,
@@ -177,14 +183,25 @@ def ran_out(error: BaseException) -> bool:
     return NO_MEMORY in str(error) or type(error).__name__ == "ResourceExhaustedError"
 
 
-def or_on_cpu(make: Callable[[], Made]) -> Made:
-    """Return what a function makes; on the CPU if the device has too little memory."""
+def or_on_cpu(make: Callable[[], Made], device: str | None) -> Made:
+    """Return what a function makes; on the CPU if a GPU has too little memory.
+
+    Args:
+        make: the function; called once more after such an error.
+        device: "cpu" or "gpu"; None for a GPU if there is one.
+    """
     try:
         return make()
     except Exception as error:
-        if not ran_out(error):
+        if device == "cpu" or not gpus() or not ran_out(error):
             raise
-    gc.collect()  # networks are cycles, which keep what is on the device
+    # Networks are cycles, which keep what is on the device; so would the error.
+    gc.collect()
+    warnings.warn(
+        "The GPU has too little memory for the finished picture, which is float32; it "
+        "is made on the CPU.",
+        stacklevel=3,
+    )
     with keras.device("cpu:0"):
         return make()
 

@@ -115,8 +115,8 @@ class DeepImagePrior:
             128 or more; larger pictures are cut into overlapping tiles. 0 for none;
             None for tiles only where the memory does not suffice.
         tile_overlap: pixels that neighbouring tiles share at least, up to half a tile.
-        max_memory: bytes that a fit may use; None for what the machine has left, or,
-            with JAX on a GPU, for most of what that has.
+        max_memory: bytes that the process may use, with JAX on a GPU of that; None for
+            what the machine has left, and for most of what JAX may have of the GPU.
         fit_together: how many members are fitted at the same time, each step of all in
             one call; None for as many as the memory of a GPU suffices for, and for one
             on a CPU. It needs JAX as backend of Keras; TensorFlow, and callbacks of
@@ -403,7 +403,7 @@ class DeepImagePrior:
                 return mean_of(networks), image, deviation
 
             # In float32 it can take more memory than the steps did.
-            network, image, deviation = memory.or_on_cpu(finished)
+            network, image, deviation = memory.or_on_cpu(finished, self.device)
             stopped_by, reason = last.stopped_by, last.reason
             cut = [m for m in members if m.stopped_by in UNFINISHED]
             if cut and last.stopped_by not in UNFINISHED:
@@ -412,16 +412,24 @@ class DeepImagePrior:
                 stopped_by, reason = "interrupt", "Interrupted while finishing."
 
             def at(candidates: Sequence[Candidate]) -> tuple[Any, np.ndarray]:
-                with arguments.device_scope(self.device):
-                    pairs = zip(members, candidates, strict=True)
+                pairs = list(zip(members, candidates, strict=True))
+
+                def made() -> tuple[Any, np.ndarray]:
                     other = mean_of([m.network_for(c, Interrupts()) for m, c in pairs])
                     return other, to_picture(finish(other(z, training=False)))
 
-            def picture_at(candidates: Sequence[Candidate]) -> np.ndarray:
                 with arguments.device_scope(self.device):
-                    pairs = zip(members, candidates, strict=True)
+                    return memory.or_on_cpu(made, self.device)
+
+            def picture_at(candidates: Sequence[Candidate]) -> np.ndarray:
+                pairs = list(zip(members, candidates, strict=True))
+
+                def made() -> np.ndarray:
                     outputs = [m.output_for(c) for m, c in pairs]
                     return to_picture(finish(sum(outputs) / len(outputs)))
+
+                with arguments.device_scope(self.device):
+                    return memory.or_on_cpu(made, self.device)
 
             # Without snapshots nothing needs the optimiser and the rest any more.
             keep = (at, picture_at) if plan.snapshots else ()
@@ -463,7 +471,7 @@ class DeepImagePrior:
         if self.tile is not None:
             return self.tile or None
         shape = problem.shape
-        room = memory.room(self.max_memory, self.device)
+        room = memory.room(shape, self.max_memory, self.device)
         if room.needed(shape, memory.MOST_OUTPUTS) <= room.limit:
             return None
         given = self.network if isinstance(self.network, keras.Model) else None

@@ -1,7 +1,9 @@
 """What a fit needs of memory: estimated before it, and heeded."""
 
+import gc
 import subprocess
 import sys
+import weakref
 from contextlib import nullcontext
 from types import SimpleNamespace
 
@@ -25,7 +27,7 @@ prior = DeepImagePrior("denoise", preset=preset, steps=2, stop="none")
 prior.fit(picture)
 network = prior._traces._model.network
 outputs = memory.outputs_per_pixel(network)
-room = memory.room(None, "cpu")
+room = memory.room(picture.shape, None, "cpu")
 status = dict(
     line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines()
 )
@@ -84,15 +86,19 @@ def gpu(monkeypatch):
 
 def test_on_a_gpu_it_is_the_gpus_memory_that_counts(gpu):
     gpu(10 * 2**30)
-    found = memory.room(None, None)
+    shape = (512, 512, 3)
+    found = memory.room(shape, None, None)
     assert (found.limit, found.name) == (8 * 2**30, "the GPU's memory")
     # A step of the default preset in float32, as seen on an H200 (docs/backends.md).
     seen = 272 * 2**20
-    assert seen < found.needed((512, 512, 3), 268) < 1.4 * seen
-    assert memory.room(2**30, "gpu").limit == 2**30
-    assert memory.room(2**30, "cpu") == memory.Room(2**30)
+    assert seen < found.needed(shape, 268) < 1.4 * seen
+    assert memory.room(shape, 2**30, "gpu").limit == 2**30
+    assert memory.room(shape, 2**30, "cpu") == memory.Room(2**30)
+    # Of what the machine itself cannot hold there are no tiles.
+    large = memory.room((10**6, 10**6, 3), None, None)
+    assert large.name == "memory" and large.largest_tile((10**6, 10**6, 3), 268) is None
     gpu(None)
-    assert memory.room(2**30, "gpu") == memory.Room(2**30)
+    assert memory.room(shape, 2**30, "gpu") == memory.Room(2**30)
 
 
 def test_there_is_memory():
@@ -210,42 +216,84 @@ class ResourceExhaustedError(Exception):
 
 
 @pytest.fixture
-def restore(monkeypatch):
-    """Give a function that restores a picture; its network fails once at the end."""
+def restore(monkeypatch, scene):
+    """Give a function that restores a picture, and fails as often at the end of it."""
 
-    def run(picture, error):
-        errors, devices = [error] if error else [], []
+    def run(*errors, steps=2, device=None, **settings):
+        left, failed, devices = list(errors), [], []
 
         def write(network, z):
-            if errors:
-                raise errors.pop()
+            assert [kept() for kept in failed] == [None] * len(failed)
+            if left:
+                failed.append(weakref.ref(network))
+                raise left.pop()("RESOURCE_EXHAUSTED, or quite another error")
             write_statistics(network, z)
 
-        def device(name):
+        def scope(name):
             devices.append(name)
             return nullcontext()
 
         monkeypatch.setattr(member, "write_statistics", write)
-        monkeypatch.setattr(keras, "device", device)
-        made = DeepImagePrior(network="pixels", steps=2, members=2).fit(picture)
-        return made, devices
+        monkeypatch.setattr(keras, "device", scope)
+        prior = DeepImagePrior(
+            network="pixels", steps=steps, members=2, device=device, **settings
+        )
+        return prior.fit(scene(10, 12, 3)), devices, left
 
     return run
 
 
-@pytest.mark.parametrize(
-    "error",
-    [RuntimeError("RESOURCE_EXHAUSTED: Out of memory"), ResourceExhaustedError("OOM")],
-)
-def test_what_does_not_fit_at_the_end_is_made_on_the_cpu(restore, scene, error):
-    expected, devices = restore(scene(10, 12, 3), None)
+@pytest.fixture
+def plenty(gpu):
+    """Let there be a GPU for which no picture is too large."""
+    gpu(2**50)
+
+
+@pytest.fixture
+def no_collector():
+    """Let nothing be collected but on purpose."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("plenty", "no_collector")
+@pytest.mark.parametrize("error", [RuntimeError, ResourceExhaustedError])
+def test_what_does_not_fit_at_the_end_is_made_on_the_cpu(restore, error):
+    expected, devices, _ = restore()
     assert devices == []
-    found, devices = restore(scene(10, 12, 3), error)
+    with pytest.warns(UserWarning, match="finished picture.* is made on the CPU"):
+        found, devices, _ = restore(error)
     assert devices == ["cpu:0"]
     np.testing.assert_array_equal(found.image, expected.image)
     np.testing.assert_array_equal(found.uncertainty, expected.uncertainty)
 
 
-def test_another_error_at_the_end_is_told(restore, scene):
+@pytest.mark.usefixtures("plenty")
+def test_so_are_iterates(restore):
+    found, devices, left = restore(steps=75, snapshots=3, stop="none")
+    step = next(step for step in found.snapshots if step != found.best_step)
+    expected = found.picture_at(step)
+    for look in (found.picture_at, lambda step: found.at(step).image):
+        left.append(RuntimeError)
+        with pytest.warns(UserWarning, match="is made on the CPU"):
+            np.testing.assert_array_equal(look(step), expected)
+    assert devices == ["cpu:0"] * 2
+
+
+@pytest.mark.usefixtures("plenty")
+def test_on_the_cpu_there_is_no_second_try(restore):
+    with pytest.raises(RuntimeError, match="RESOURCE_EXHAUSTED"):
+        restore(RuntimeError, device="cpu")
+
+
+def test_nor_where_there_is_no_gpu(restore):
+    with pytest.raises(RuntimeError, match="RESOURCE_EXHAUSTED"):
+        restore(RuntimeError)
+
+
+@pytest.mark.usefixtures("plenty")
+def test_another_error_at_the_end_is_told(restore, monkeypatch):
+    monkeypatch.setattr(memory, "NO_MEMORY", "what is not said")
     with pytest.raises(RuntimeError, match="quite another"):
-        restore(scene(10, 12, 3), RuntimeError("quite another"))
+        restore(RuntimeError)

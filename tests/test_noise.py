@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from keras_dip import DeepImagePrior, noise
 from keras_dip.noise import before_clipping, noise_is_white, noise_sigma
 
 
@@ -15,6 +16,34 @@ def test_the_noise_level_is_found_on_a_smooth_picture(sigma, channels):
     noise = np.random.default_rng(0).normal(0, sigma, smooth.shape)
     found = noise_sigma((smooth + noise).astype("float32"))
     assert found == pytest.approx(sigma, rel=0.1)
+
+
+@pytest.mark.parametrize(("sigma", "fewer"), [(0.1, True), (0.3, False)])
+def test_rounds_end_when_another_would_bring_nothing(monkeypatch, sigma, fewer):
+    noisy = ramp() + np.random.default_rng(0).normal(0, sigma, (128, 128, 1))
+    noisy = noisy.clip(0, 1).astype("float32")
+    rounds, found = [], []
+    clipping = noise._clipping
+    monkeypatch.setattr(noise, "_clipping", lambda s: rounds.append(s) or clipping(s))
+    for settled in (noise.SETTLED, 0):
+        monkeypatch.setattr(noise, "SETTLED", settled)
+        found.append((noise_sigma(noisy), len(rounds)))
+        rounds.clear()
+    (early, few), (whole, all_of_them) = found
+    assert early == pytest.approx(whole, abs=0.05 / 255)
+    assert (few < all_of_them) is fewer
+
+
+def test_members_look_at_the_noise_once(monkeypatch, scene):
+    looks = []
+    monkeypatch.setattr(
+        "keras_dip.tasks.base.noise_is_white", lambda x: not looks.append(x)
+    )
+    prior = DeepImagePrior("denoise", network="pixels", steps=2, members=3)
+    picture = scene(24, 20, 3, noise=0.1)
+    for count in (1, 2):  # and anew for each picture
+        assert prior.fit(picture).settings["stop"] == "fission"
+        assert len(looks) == count
 
 
 def test_no_noise_is_found_where_there_is_none():

@@ -233,11 +233,11 @@ def test_a_run_that_goes_on_cuts_as_before_whatever_is_free(
     checkpoint = Checkpoint(tmp_path)
 
     def fit(free):
-        room = memory.Room(free, process=0, per_value=0)  # 18 bytes a pixel
+        room = memory.Room(free, process=0, per_value=0, per_output=6)
         monkeypatch.setattr(memory, "room", lambda *_: room)
         return prior(Reconstruct(), tile=None).fit(picture, checkpoint=checkpoint)
 
-    first = fit(20 * 128**2)
+    first = fit(20 * 128**2)  # 6 bytes for 3 numbers a pixel, a little for z
     assert len(first.tiles.fitted) == 4
     again = fit(10**9)
     assert len(again.tiles.fitted) == 4

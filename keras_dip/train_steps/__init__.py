@@ -26,9 +26,18 @@ CACHE = "KERAS_DIP_COMPILE_CACHE"
 """The environment variable with the folder in which XLA keeps what it compiled."""
 
 
-def of_backend() -> Any:
-    """Return the module of Keras' backend, which also knows its device."""
-    return import_module(f"{__name__}.{keras.config.backend()}")
+def of_backend(backend: str | None = None) -> Any:
+    """Return the module of a backend, Keras' own if none is named; it knows its device.
+
+    Raises:
+        ImportError: if there is none.
+    """
+    name = backend or keras.config.backend()
+    if name not in BACKENDS:
+        raise ImportError(
+            f"Expected KERAS_BACKEND of {', '.join(BACKENDS)}. Received: {name!r}"
+        )
+    return import_module(f"{__name__}.{name}")
 
 
 def steps_of(backend: str) -> Any:
@@ -37,11 +46,7 @@ def steps_of(backend: str) -> Any:
     Raises:
         ImportError: if there is none.
     """
-    if backend not in BACKENDS:
-        raise ImportError(
-            f"Expected KERAS_BACKEND of {', '.join(BACKENDS)}. Received: {backend!r}"
-        )
-    module = of_backend()
+    module = of_backend(backend)
     folder = _cache_folder()
     if folder is not None:
         module.keep_compiled(folder)

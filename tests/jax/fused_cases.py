@@ -58,9 +58,10 @@ def gradients(function, stride):
 
 
 # Side by side all at once, in parts of three and one by one (`SIDE_BY_SIDE`).
-@pytest.mark.parametrize(("channels", "filters"), [(6, 7), (40, 20), (8, 260)])
+@pytest.mark.parametrize(
+    ("fits", "channels", "filters"), [(1, 6, 7), (4, 6, 7), (4, 40, 20), (4, 8, 260)]
+)
 @pytest.mark.parametrize("stride", [1, 2])
-@pytest.mark.parametrize("fits", [1, 4])
 def test_value_and_gradients_of_several_fits(fits, stride, channels, filters):
     values = arguments(fits, channels, filters)
     value, found = jax.jit(gradients(ours, stride))(*values)

@@ -6,14 +6,14 @@ import keras
 import numpy as np
 import pytest
 
-STEPS = 3
-ONE_STEP = """
+STEPS = (1, 2)  # two calls; the first is one step alone
+FEW_STEPS = """
 import sys, numpy as np, keras
 from keras_dip.fitting import PriorModel
 from keras_dip.models.fused import Adam
 from keras_dip.models.skip import build_skip
 
-def weights_after(steps):
+def values_after(*calls):
     rng = np.random.default_rng(0)
     network = build_skip(
         (12, 16), input_channels=4, output_channels=3, down_channels=(4, 6),
@@ -37,10 +37,12 @@ def weights_after(steps):
     optimizer = Adam(0.01, epsilon=0.1)
     optimizer.build(network.trainable_variables)
     model.compile(optimizer=optimizer, jit_compile=model.jit_compile)
-    model.take_steps(steps)
-    values = [*network.trainable_variables, *model.averaged_weights, model.recent]
-    values = [keras.ops.convert_to_numpy(v) for v in values]
-    return [*values, model.averaged_output, model.picture(), np.float32(model.step)]
+    variables = [*network.trainable_variables, *model.averaged_weights, model.recent]
+    for steps in calls:
+        model.take_steps(steps)
+        values = [np.array(keras.ops.convert_to_numpy(v)) for v in variables]
+        values += [model.averaged_output, model.picture(), np.float32(model.step)]
+        yield values
 """
 
 
@@ -56,17 +58,18 @@ Steps.loops = True
 def test_a_step_is_that_of_tensorflow(before, run_jax, tmp_path, monkeypatch):
     names = {}
     monkeypatch.setattr(keras.random, "normal", keras.random.normal)  # put back
-    exec(ONE_STEP, names)
+    exec(FEW_STEPS, names)
     run_jax(
-        f"{before}{ONE_STEP}for n in (1, {STEPS}):"
-        " np.savez(f'{n}', *weights_after(n))"
+        f"{before}{FEW_STEPS}for n, values in enumerate(values_after(*{STEPS})):"
+        " np.savez(f'{n}', *values)"
     )
-    for steps in (1, STEPS):
-        expected = names["weights_after"](steps)
-        found = list(np.load(tmp_path / f"{steps}.npz").values())
+    for n, expected in enumerate(names["values_after"](*STEPS)):
+        found = list(np.load(tmp_path / f"{n}.npz").values())
         assert len(found) == len(expected) > 20
+        step = sum(STEPS[: n + 1])
+        assert expected[-1] == step
         for one, other in zip(found, expected, strict=True):
-            np.testing.assert_allclose(one, other, rtol=0, atol=1e-5 * steps)
+            np.testing.assert_allclose(one, other, rtol=0, atol=1e-5 * step)
 
 
 FITS = """

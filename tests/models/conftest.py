@@ -27,6 +27,8 @@ def check_gradients(network, z, gradients_of_weights):
     for weight, gradient in zip(network.trainable_weights, gradients, strict=True):
         assert gradient is not None, weight.path
         assert np.isfinite(gradient).all(), weight.path
+        if weight.path.endswith("kernel"):  # a bias before a normalisation has none
+            assert np.abs(gradient).max() > 0, weight.path
 
 
 @pytest.fixture
