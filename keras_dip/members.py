@@ -14,7 +14,6 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
 from keras_dip import memory, tasks, together
 from keras_dip.arguments import device_scope
@@ -22,13 +21,12 @@ from keras_dip.checkpoint import Checkpoint, Saver
 from keras_dip.errors import FitError
 from keras_dip.fitting import PriorModel
 from keras_dip.images import PictureType
-from keras_dip.member import Member, Plan, seeds_of, to_picture
+from keras_dip.member import Member, Plan, seeds_of
 from keras_dip.models.hardware import gpus
 from keras_dip.progress import Furthest, ProgressCallback
 from keras_dip.restoration import Evidence
 from keras_dip.stopping import TimeLimit
 from keras_dip.traces import Twins
-from keras_dip.uncertainty import calibrated_deviation
 
 SMALL_TILE = 256
 """Side of the tiles that are proposed where the memory of a device proves too small."""
@@ -219,35 +217,6 @@ class Members:
     def _clock(self, left: float | None, shares: int) -> TimeLimit | None:
         """Return the clock of a member that gets one of the shares of what is left."""
         return None if left is None else TimeLimit(left / shares, self.asked_limit)
-
-
-def deviation_of(
-    members: Sequence[Member],
-    networks: Sequence[keras.Model],
-    outputs: Sequence[Any],
-    finish: Callable[[Any], Any],
-) -> np.ndarray:
-    """Return the deviation [H, W, C] of each pixel of the members' mean.
-
-    Args:
-        members: several, in order.
-        networks: the finished network of each.
-        outputs: what that makes of z, [1, H, W, C].
-        finish: what turns an output into the picture.
-    """
-    error, first = None, members[0]
-    if first.rule is not None:
-        seen = [to_picture(n(first.seen_z, training=False)) for n in networks]
-        error = first.rule.squared_error(np.mean(seen, axis=0, keepdims=True))
-    pictures = np.stack([to_picture(output) for output in outputs])
-    deviation = calibrated_deviation(pictures, None if error is None else error[0])
-    # Before finishing: known pixels pasted in would count as free of error.
-    mean = pictures.mean(axis=0)
-    low, high = (
-        ops.convert_to_numpy(finish(ops.convert_to_tensor(x[np.newaxis])))[0]
-        for x in (mean - deviation, mean + deviation)
-    )
-    return np.asarray(np.abs(high - low) / 2)
 
 
 def _tell_of_lost(last: Member, raised: BaseException, sentence: str) -> None:

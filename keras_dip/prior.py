@@ -18,22 +18,15 @@ import numpy as np
 from keras_dip import arguments, memory, tasks, tiled
 from keras_dip.checkpoint import Checkpoint
 from keras_dip.errors import FitError
-from keras_dip.fitting import Candidate
+from keras_dip.finishing import Finishing
 from keras_dip.history import joined
 from keras_dip.identity import identity_of
 from keras_dip.images import PictureType, as_picture
-from keras_dip.interrupts import Interrupts, held_back
+from keras_dip.interrupts import held_back
 from keras_dip.latents import GIVEN
-from keras_dip.member import (
-    UNFINISHED,
-    Builder,
-    Plan,
-    finisher,
-    network_of,
-    to_picture,
-)
-from keras_dip.members import Members, Run, deviation_of
-from keras_dip.models.copies import mean, mean_of, policy_of
+from keras_dip.member import UNFINISHED, Builder, Plan, finisher, network_of
+from keras_dip.members import Members, Run
+from keras_dip.models.copies import policy_of
 from keras_dip.models.offset import CHOICES
 from keras_dip.precision import policy_for
 from keras_dip.progress import PlainDisplay, ProgressCallback
@@ -386,53 +379,14 @@ class DeepImagePrior:
         finish = finisher(plan.task, problem, self.blend)
         members, compile_seconds = self._members.fit(plan, problem, finish, run)
         last = members[-1]
+        finishing = Finishing(members, finish, self.device)
         with held_back() as interrupts:
-            hurry = last.stopped_by in ("interrupt", "time limit")
-            z = last.latent.values
-
-            def finished() -> tuple[Any, np.ndarray, np.ndarray | None]:
-                networks = [
-                    m.network_for(m.chosen, interrupts, hurry=hurry) for m in members
-                ]
-                outputs = [network(z, training=False) for network in networks]
-                image = to_picture(finish(mean(outputs)))
-                deviation = None
-                if len(members) > 1:
-                    deviation = deviation_of(members, networks, outputs, finish)
-                    deviation = _in_rank(deviation, run.kind.rank)
-                return mean_of(networks), image, deviation
-
-            # In float32 it can take more memory than the steps did.
-            network, image, deviation = memory.or_on_cpu(finished, self.device)
-            stopped_by, reason = last.stopped_by, last.reason
-            cut = [m for m in members if m.stopped_by in UNFINISHED]
-            if cut and last.stopped_by not in UNFINISHED:
-                stopped_by, reason = cut[0].stopped_by, cut[0].reason
-            if interrupts.came and stopped_by != "interrupt":
-                stopped_by, reason = "interrupt", "Interrupted while finishing."
-
-            def at(candidates: Sequence[Candidate]) -> tuple[Any, np.ndarray]:
-                pairs = list(zip(members, candidates, strict=True))
-
-                def made() -> tuple[Any, np.ndarray]:
-                    other = mean_of([m.network_for(c, Interrupts()) for m, c in pairs])
-                    return other, to_picture(finish(other(z, training=False)))
-
-                with arguments.device_scope(self.device):
-                    return memory.or_on_cpu(made, self.device)
-
-            def picture_at(candidates: Sequence[Candidate]) -> np.ndarray:
-                pairs = list(zip(members, candidates, strict=True))
-
-                def made() -> np.ndarray:
-                    outputs = [m.output_for(c) for m, c in pairs]
-                    return to_picture(finish(sum(outputs) / len(outputs)))
-
-                with arguments.device_scope(self.device):
-                    return memory.or_on_cpu(made, self.device)
-
+            network, image, deviation = finishing.chosen(interrupts)
+            if deviation is not None:
+                deviation = _in_rank(deviation, run.kind.rank)
+            stopped_by, reason = finishing.ending(interrupts)
             # Without snapshots nothing needs the optimiser and the rest any more.
-            keep = (at, picture_at) if plan.snapshots else ()
+            keep = (finishing.at, finishing.picture_at) if plan.snapshots else ()
             self.restoration = Restoration(
                 image=_in_rank(image, run.kind.rank),
                 history=joined([m.recorder.history for m in members]),
