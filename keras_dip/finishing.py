@@ -49,8 +49,7 @@ class Finishing:
                 member.network_for(member.chosen, interrupts, hurry=hurry)
                 for member in self.members
             ]
-            z = last.latent.values
-            outputs = [network(z, training=False) for network in networks]
+            outputs = self._outputs(networks, last.latent.values)
             picture = to_picture(self.finish(mean(outputs)))
             deviation = None
             if len(networks) > 1:
@@ -64,9 +63,9 @@ class Finishing:
 
         def made() -> tuple[keras.Model, np.ndarray]:
             pairs = zip(self.members, candidates, strict=True)
-            network = mean_of([m.network_for(c, Interrupts()) for m, c in pairs])
-            z = self.members[-1].latent.values
-            return network, to_picture(self.finish(network(z, training=False)))
+            networks = [m.network_for(c, Interrupts()) for m, c in pairs]
+            outputs = self._outputs(networks, self.members[-1].latent.values)
+            return mean_of(networks), to_picture(self.finish(mean(outputs)))
 
         with device_scope(self.device):
             return memory.or_on_cpu(made, self.device)
@@ -91,13 +90,18 @@ class Finishing:
             return "interrupt", "Interrupted while finishing."
         return told.stopped_by, told.reason
 
+    def _outputs(self, networks: Sequence[keras.Model], z: np.ndarray) -> list[Any]:
+        """Return what the finished networks of the members make of z, [1, H, W, C]."""
+        pairs = zip(self.members, networks, strict=True)
+        return [member.model.output_of(network, z) for member, network in pairs]
+
     def _deviation(
         self, networks: Sequence[keras.Model], outputs: Sequence[Any]
     ) -> np.ndarray:
         """Return the deviation of each pixel of the mean of outputs."""
         error, first = None, self.members[0]
         if first.rule is not None:
-            seen = [to_picture(n(first.seen_z, training=False)) for n in networks]
+            seen = [to_picture(x) for x in self._outputs(networks, first.seen_z)]
             error = first.rule.squared_error(np.mean(seen, axis=0, keepdims=True))
         pictures = np.stack([to_picture(output) for output in outputs])
         deviation = calibrated_deviation(pictures, None if error is None else error[0])

@@ -19,8 +19,7 @@ The picture that the fit has come to is either the average of the outputs, or wh
 averaged weights make of z without any jitter (`PriorModel.picture`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +28,7 @@ import numpy as np
 from keras import ops
 
 from keras_dip.allocator import keep_freed_memory
-from keras_dip.models.fused import BatchNormalization, all_layers
+from keras_dip.models.fused import all_layers, momentum
 from keras_dip.tiles import Window
 from keras_dip.train_steps import steps_of
 
@@ -158,7 +157,7 @@ class PriorModel(steps_of(keras.config.backend()), keras.Model):  # type: ignore
     def draw_and_compare(self) -> tuple[Any, Any, Any]:
         """Return the loss that has the gradient, the loss, and the output of a step."""
         z, observed = self._draw()
-        with still_statistics(self.network):
+        with momentum(self.network, 1.0):
             output = self.network(z, training=True)
         loss = self.data_term(output, observed)
         if self.penalty is not None:
@@ -228,7 +227,7 @@ class PriorModel(steps_of(keras.config.backend()), keras.Model):  # type: ignore
         present ones are used.
         """
         weights = self.averaged_weights or self.network.trainable_variables
-        with still_statistics(self.network):
+        with momentum(self.network, 1.0):
             picture, _ = self.network.stateless_call(
                 [weight.value for weight in weights],
                 [v.value for v in self.network.non_trainable_variables],
@@ -348,24 +347,6 @@ class PriorModel(steps_of(keras.config.backend()), keras.Model):  # type: ignore
             return 1
         budget = MACS_PER_CALL["gpu" if self.is_on_gpu else "cpu"]
         return int(np.clip(budget / max(forward_macs(self.network), 1), 1, interval))
-
-
-@contextmanager
-def still_statistics(network: keras.Model) -> Iterator[None]:
-    """Leave the moving statistics of batch normalisations as they are, meanwhile.
-
-    No step reads them, and `write_statistics` makes them anew at the end; their updates
-    would be a tenth of a step's graph.
-    """
-    norms = [x for x in all_layers(network) if isinstance(x, BatchNormalization)]
-    before = [layer.momentum for layer in norms]
-    try:
-        for layer in norms:
-            layer.momentum = 1.0
-        yield
-    finally:
-        for layer, momentum in zip(norms, before, strict=True):
-            layer.momentum = momentum
 
 
 def step_counts(steps: int, interval: int, per_call: int) -> np.ndarray:

@@ -27,7 +27,7 @@ from keras_dip.latents import (
     with_picture,
 )
 from keras_dip.models.copies import copy_for, copy_of, in_float32
-from keras_dip.models.fused import Adam, write_statistics
+from keras_dip.models.fused import Adam
 from keras_dip.models.offset import fitted
 from keras_dip.progress import CallClock
 from keras_dip.recovery import ATTEMPTS, Recovery
@@ -413,7 +413,7 @@ class Member:
             steps = HURRIED_STEPS if hurry else STEPS
             consolidate(network, self.latent.values, average, steps, interrupts)
             network = in_float32(network)
-        write_statistics(network, self.latent.values)
+        self.model.write_statistics(network, self.latent.values)
         return network
 
     def output_for(self, candidate: Candidate) -> Any:
@@ -421,7 +421,7 @@ class Member:
         if candidate.average is not None:
             return candidate.average
         network = self.network_for(candidate, Interrupts())
-        return network(self.latent.values, training=False)
+        return self.model.output_of(network, self.latent.values)
 
     def _ending(self, end: str, time_limit: TimeLimit | None) -> tuple[str, str]:
         """Return what stopped the fit, as a word and as a sentence."""

@@ -27,10 +27,10 @@ Made = TypeVar("Made")
 
 _IS_JAX = keras.config.backend() == "jax"
 
-PROCESS = (1720 if _IS_JAX else 760) * 2**20
+PROCESS = (1500 if _IS_JAX else 760) * 2**20
 """Bytes of a process with a step, before any large picture: XLA compiles in a GB."""
 
-PER_OUTPUT = 7.3 if _IS_JAX else 6.0
+PER_OUTPUT = 4.0 if _IS_JAX else 6.0
 """Bytes for each output of a layer: it, what the gradient needs of it, and copies."""
 
 COPIES_ON_GPU = 1.3
@@ -131,8 +131,7 @@ def room(shape: Sequence[int], most: int | None, device: str | None) -> Room:
         most or int(SHARE_OF_GPU * of_gpu),
         process=0,
         per_value=0,
-        # Whatever the steps compute in: the finished picture is made in float32, and
-        # Keras lets no output of a layer go meanwhile.
+        # Whatever the steps compute in: the finished picture is made in float32.
         per_output=4 * COPIES_ON_GPU,
         name="the GPU's memory",
     )

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from keras_dip.models.fused import BatchNormalization, Conv2D
+from keras_dip.models.fused import BatchNormalization, Conv2D, RandomUniform
 from keras_dip.models.merge import NearestMergeConv2D
 
 PADDINGS = ("reflect", "zero")
@@ -251,7 +251,7 @@ class Blocks:
 
     def _uniform(self, bound: float) -> keras.initializers.Initializer:
         seed, bound = int(self._seeds.integers(2**31)), float(bound)
-        return keras.initializers.RandomUniform(-bound, bound, seed=seed)
+        return RandomUniform(-bound, bound, seed=seed)
 
 
 def picture_from(x: Any, image_size: tuple[int, int], *, sigmoid: bool) -> Any:

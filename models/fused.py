@@ -7,9 +7,12 @@ of its own in `models.fused_jax`; elsewhere each piece falls back to what Keras 
 import math
 import os
 import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_dip.models.hardware import cpu_flags, is_x86
 
@@ -249,6 +252,17 @@ def write_statistics(network: keras.Model, z: Any) -> None:
     Afterwards `network(z, training=False)` gives the picture that
     `network(z, training=True)` gives, and the network can be exported.
     """
+    with momentum(network, 0.0):
+        network(z, training=True)
+
+
+@contextmanager
+def momentum(network: keras.Model, share: float) -> Iterator[None]:
+    """Let a pass leave so much of the moving statistics of batch normalisations.
+
+    All (1.0) while a network is fitted: no step reads them, and their updates would be
+    a tenth of a step's graph. Nothing (0.0) where they are written.
+    """
     layers = [
         layer
         for layer in all_layers(network)
@@ -257,17 +271,34 @@ def write_statistics(network: keras.Model, z: Any) -> None:
     before = [layer.momentum for layer in layers]
     try:
         for layer in layers:
-            layer.momentum = 0.0
-        network(z, training=True)
+            layer.momentum = share
+        yield
     finally:
-        for layer, momentum in zip(layers, before, strict=True):
-            layer.momentum = momentum
+        for layer, own in zip(layers, before, strict=True):
+            layer.momentum = own
 
 
 def all_layers(model: Any) -> list[Any]:
     """Return the layers of a model and of the models nested in it."""
     nested = [all_layers(x) for x in model.layers if hasattr(x, "layers")]
     return [*model.layers, *(layer for layers in nested for layer in layers)]
+
+
+@keras.saving.register_keras_serializable(package="keras_dip")
+class RandomUniform(keras.initializers.RandomUniform):
+    """Uniform weights as Keras draws them; with JAX as NumPy does.
+
+    JAX would compile a function for each shape, a quarter of a second each.
+    """
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Any:
+        """Return a tensor of the shape."""
+        if keras.config.backend() != "jax":
+            return super().__call__(shape, dtype)
+        drawn = np.random.default_rng(self.seed).uniform(
+            self.minval, self.maxval, tuple(shape)
+        )
+        return keras.ops.convert_to_tensor(drawn, dtype or "float32")
 
 
 @keras.saving.register_keras_serializable(package="keras_dip")

@@ -11,6 +11,8 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from keras_dip.models.fused import RandomUniform
+
 START = (0.45, 0.55)
 """The first picture is grey with noise of the seed between these."""
 
@@ -91,6 +93,6 @@ def build_pixels(
     """
     del dtype
     z = keras.Input((1, 1, input_channels), name="z", dtype="float32")
-    start = keras.initializers.RandomUniform(*START, seed=seed)
+    start = RandomUniform(*START, seed=seed)
     shape = (*image_size, output_channels)
     return keras.Model(z, Pixels(shape, start, name="image")(z), name=name)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from keras_dip import DeepImagePrior, Denoise, member
+from keras_dip.fitting import PriorModel
 from keras_dip.interrupts import held_back
 from keras_dip.recovery import Recovery
 
@@ -107,13 +108,13 @@ def test_ctrl_c_during_the_fit(restore, handler):
 def test_ctrl_c_while_the_network_is_being_finished(
     restore, handler, monkeypatch, preset
 ):
-    write = member.write_statistics
+    write = PriorModel.write_statistics
 
     def write_interrupted(*arguments):
         press_ctrl_c()
         write(*arguments)
 
-    monkeypatch.setattr(member, "write_statistics", write_interrupted)
+    monkeypatch.setattr(PriorModel, "write_statistics", write_interrupted)
     restoration = restore(preset=preset, latent="noise")
     assert restoration.stopped_by == "interrupt"
     assert restoration.stop_reason == "Interrupted while finishing."
@@ -159,13 +160,13 @@ def test_after_ctrl_c_in_the_fit_the_consolidation_is_a_short_one(restore, monke
 
 def test_ctrl_c_while_a_snapshot_is_being_made(restore, handler, monkeypatch):
     restoration = restore(steps=60, snapshots=2)
-    write = member.write_statistics
+    write = PriorModel.write_statistics
 
     def write_interrupted(*arguments):
         press_ctrl_c()
         write(*arguments)
 
-    monkeypatch.setattr(member, "write_statistics", write_interrupted)
+    monkeypatch.setattr(PriorModel, "write_statistics", write_interrupted)
     with pytest.raises(KeyboardInterrupt):
         restoration.at(25)
     assert signal.getsignal(signal.SIGINT) is handler

@@ -12,10 +12,10 @@ import numpy as np
 import psutil
 import pytest
 
-from keras_dip import DeepImagePrior, Operator, Reconstruct, member, memory
+from keras_dip import DeepImagePrior, Operator, Reconstruct, memory
 from keras_dip.benchmark import model_for
 from keras_dip.errors import FitError
-from keras_dip.models.fused import write_statistics
+from keras_dip.fitting import PriorModel
 
 PEAK = """
 import sys, numpy as np
@@ -221,19 +221,20 @@ def restore(monkeypatch, scene):
 
     def run(*errors, steps=2, device=None, **settings):
         left, failed, devices = list(errors), [], []
+        write_statistics = PriorModel.write_statistics
 
-        def write(network, z):
+        def write(model, network, z):
             assert [kept() for kept in failed] == [None] * len(failed)
             if left:
                 failed.append(weakref.ref(network))
                 raise left.pop()("RESOURCE_EXHAUSTED, or quite another error")
-            write_statistics(network, z)
+            write_statistics(model, network, z)
 
         def scope(name):
             devices.append(name)
             return nullcontext()
 
-        monkeypatch.setattr(member, "write_statistics", write)
+        monkeypatch.setattr(PriorModel, "write_statistics", write)
         monkeypatch.setattr(keras, "device", scope)
         prior = DeepImagePrior(
             network="pixels", steps=steps, members=2, device=device, **settings

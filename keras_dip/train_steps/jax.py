@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from keras_dip import together
+from keras_dip.models.fused import momentum
 from keras_dip.train_steps import NO_GRADIENT
 
 
@@ -131,6 +132,22 @@ class Steps:
         others = [v.value for v in self.non_trainable_variables]
         return np.asarray(self.traced.picture(trainable, others, z))
 
+    def write_statistics(self: Any, network: keras.Model, z: np.ndarray) -> None:
+        """Write the batch statistics of z into a network; see `output_of`."""
+        _, values = self.traced.of(network, z, training=True)
+        others = network.non_trainable_variables
+        for variable, value in zip(others, values, strict=True):
+            variable.assign(value)
+
+    def output_of(self: Any, network: keras.Model, z: np.ndarray) -> Any:
+        """Return what a network with statistics makes of z.
+
+        It has to be a copy in float32 of the model's own network: what is compiled for
+        one is used for all.
+        """
+        output, _ = self.traced.of(network, z, training=False)
+        return output
+
     def arrays_of(self: Any, variables: Sequence[Any]) -> list[np.ndarray]:
         """Return copies of the values of variables, which leave the device together."""
         values = jax.device_get([variable.value for variable in variables])
@@ -157,6 +174,7 @@ class Traced:
         self._model = model
         self.alone: Any = None
         self._steps: dict[int, Any] = {}  # by the number of fits
+        self._passes: dict[bool, Any] = {}  # in training, or not
 
         def picture(trainable: list[Any], others: list[Any], z: Any) -> Any:
             pairs = _pairs(model, trainable, others)
@@ -187,6 +205,27 @@ class Traced:
             ]
             after = self._steps[places]([*states, *spare], fits[0].count)
         return after[:wanted]
+
+    def of(
+        self, network: keras.Model, z: np.ndarray, *, training: bool
+    ) -> tuple[Any, list[Any]]:
+        """Return the output of a finished network, and its other variables' values.
+
+        Operation by operation they would be a hundred functions to compile.
+        """
+        if training not in self._passes:
+
+            def one(trainable: list[Any], others: list[Any], z: Any) -> Any:
+                with momentum(network, 0.0):
+                    return network.stateless_call(
+                        trainable, others, z, training=training
+                    )
+
+            self._passes[training] = jax.jit(one)
+        trainable = [variable.value for variable in network.trainable_variables]
+        others = [variable.value for variable in network.non_trainable_variables]
+        output, others = self._passes[training](trainable, others, z)
+        return output, others
 
     def _many(self, states: list[Any], count: Any) -> list[Any]:
         if len(states) == 1:

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_dip.models.fused import write_statistics
 from keras_dip.train_steps import NO_GRADIENT
 
 CACHE_FLAG = "--tf_xla_persistent_cache_directory"
@@ -83,6 +84,14 @@ class Steps:
         """Return the same, computed."""
         picture: np.ndarray = self.predict_on_batch(z)
         return picture
+
+    def write_statistics(self: Any, network: keras.Model, z: np.ndarray) -> None:
+        """Write the batch statistics of z into a network."""
+        write_statistics(network, z)
+
+    def output_of(self: Any, network: keras.Model, z: np.ndarray) -> Any:
+        """Return what a network with statistics makes of z."""
+        return network(z, training=False)
 
     def arrays_of(self: Any, variables: Sequence[Any]) -> list[np.ndarray]:
         """Return copies of the values of variables."""
