@@ -215,13 +215,13 @@ class Traced:
         """
         if training not in self._passes:
 
-            def one(trainable: list[Any], others: list[Any], z: Any) -> Any:
+            def finished(trainable: list[Any], others: list[Any], z: Any) -> Any:
                 with momentum(network, 0.0):
                     return network.stateless_call(
                         trainable, others, z, training=training
                     )
 
-            self._passes[training] = jax.jit(one)
+            self._passes[training] = jax.jit(finished)
         trainable = [variable.value for variable in network.trainable_variables]
         others = [variable.value for variable in network.non_trainable_variables]
         output, others = self._passes[training](trainable, others, z)

@@ -1,6 +1,8 @@
 """What a fit refuses under JAX, and what it survives; run by test_under_jax.py."""
 
+import logging
 import os
+import re
 import signal
 
 import jax
@@ -10,6 +12,7 @@ import pytest
 
 from keras_dip import DeepImagePrior, Operator
 from keras_dip.errors import FitError
+from keras_dip.models.fused import RandomUniform
 from keras_dip.traces import Traces, Twins, shared_traces
 from keras_dip.train_steps import jax as jax_steps
 from keras_dip.train_steps.jax import Steps
@@ -52,6 +55,53 @@ def test_a_second_picture_compiles_nothing(scene, monkeypatch, traces):
         shared = [fit(picture) for picture in pictures]
     assert len(traced) == 3
     np.testing.assert_array_equal(shared, alone)
+
+
+def compiled_by(act):
+    """Return the names of the functions that JAX compiles meanwhile."""
+    names = []
+
+    class Listener(logging.Handler):
+        def emit(self, record):
+            found = re.search(r"Finished XLA compilation of (\S+)", record.getMessage())
+            names.extend(found.groups() if found else ())
+
+    listener, logger = Listener(), logging.getLogger("jax")
+    logger.addHandler(listener)
+    try:
+        with jax.log_compiles():
+            act()
+    finally:
+        logger.removeHandler(listener)
+    return names
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_few_functions_are_compiled(tiny_network, scene, members):
+    prior = DeepImagePrior(
+        "denoise", network=tiny_network(12, 10), latent="noise", steps=2,
+        members=members,
+    )  # fmt: skip
+    names = compiled_by(lambda: prior.fit(scene(12, 10, 3, noise=0.1)))
+    # The step, the averaged picture, the finished network in training and not.
+    assert sum("train_step" in name for name in names) == 1
+    assert sum(name == "jit(finished)" for name in names) == 2
+    assert len(names) < 20  # 9 were seen; operation by operation it was more
+    assert compiled_by(lambda: prior.fit(scene(12, 10, 3, noise=0.2))) == []
+
+
+def test_weights_are_drawn_without_compiling():
+    start = RandomUniform(-0.25, 0.75, seed=3)
+    drawn = []
+    names = compiled_by(lambda: drawn.append(start((3, 3, 40, 50), "float32")))
+    assert not any("uniform" in name for name in names)
+    values = np.asarray(drawn[0])
+    assert values.dtype == "float32" and values.shape == (3, 3, 40, 50)
+    assert (values.min(), values.max()) == pytest.approx((-0.25, 0.75), abs=1e-3)
+    assert values.mean() == pytest.approx(0.25, abs=0.01)
+    again, other = start((3, 3, 40, 50)), RandomUniform(-0.25, 0.75, seed=4)
+    np.testing.assert_array_equal(again, values)
+    assert not np.array_equal(other((3, 3, 40, 50)), values)
 
 
 def in_call(monkeypatch, number, act):
