@@ -34,7 +34,8 @@ def restore(tiny_network, scene):
 def is_whole(restoration):
     again = restoration.source.network(restoration.z, training=False)
     image = np.clip(restoration.source.finish(again)[0], 0, 1)
-    np.testing.assert_array_equal(image, restoration.image)
+    # JAX computes it as one function, whose sums have another order.
+    np.testing.assert_allclose(image, restoration.image, rtol=0, atol=1e-6)
     assert restoration.history["step"][-1] == restoration.best_step
     return bool(np.isfinite(restoration.image).all())
 
