@@ -286,19 +286,18 @@ def all_layers(model: Any) -> list[Any]:
 
 @keras.saving.register_keras_serializable(package="keras_dip")
 class RandomUniform(keras.initializers.RandomUniform):
-    """Uniform weights as Keras draws them; with JAX as NumPy does.
+    """Uniform weights as Keras draws them; with JAX and a plain seed as NumPy does.
 
     JAX would compile a function for each shape, a quarter of a second each.
     """
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Any:
         """Return a tensor of the shape."""
-        if keras.config.backend() != "jax":
+        if keras.config.backend() != "jax" or not isinstance(self.seed, int):
             return super().__call__(shape, dtype)
-        drawn = np.random.default_rng(self.seed).uniform(
-            self.minval, self.maxval, tuple(shape)
-        )
-        return keras.ops.convert_to_tensor(drawn, dtype or "float32")
+        generator = np.random.default_rng(self.seed)
+        drawn = generator.uniform(self.minval, self.maxval, tuple(shape))
+        return keras.ops.convert_to_tensor(drawn.astype("float32"), dtype)
 
 
 @keras.saving.register_keras_serializable(package="keras_dip")

@@ -1,5 +1,6 @@
 """Restorations of pictures whose noise the file cut, and of those without any."""
 
+import keras
 import numpy as np
 import onnxruntime
 import pytest
@@ -11,6 +12,9 @@ from keras_dip.noise import noise_sigma
 SIZE = (24, 20)
 SIGMA = 0.1
 DARK = 0.03
+
+ROUNDING = 0 if keras.config.backend() == "tensorflow" else 1e-6
+"""JAX computes the finished picture as one function, whose sums have another order."""
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +57,7 @@ def test_the_published_way_leaves_it_as_the_network_made_it(restore, dark):
     restoration, raw = restore(
         dark, "paper", level=dark.mean() / 255, sigma=SIGMA, inputs=2
     )
-    np.testing.assert_allclose(restoration.image, raw, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(restoration.image, raw, rtol=0, atol=ROUNDING)
     assert restoration.image.mean() == pytest.approx(dark.mean() / 255, abs=0.01)
 
 
@@ -66,4 +70,4 @@ def test_a_picture_without_noise_is_fitted(restore, level):
     assert restoration.settings["noise_sigma"] == 0
     assert restoration.settings["stop"] == "plateau"
     assert np.isfinite(restoration.image).all()
-    np.testing.assert_allclose(restoration.image, raw, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(restoration.image, raw, rtol=0, atol=ROUNDING)

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from keras_dip import together
+from keras_dip.models.copies import copy_of
 from keras_dip.models.fused import momentum
 from keras_dip.train_steps import NO_GRADIENT
 
@@ -22,8 +23,8 @@ from keras_dip.train_steps import NO_GRADIENT
 def keep_compiled(folder: str) -> None:
     """Let XLA take compiled steps from a folder, and leave new ones there.
 
-    What is computed before and after the steps, too: a hundred small functions, of
-    which none takes the second that JAX asks for by default.
+    What is computed before and after the steps, too, which mostly takes less than the
+    second that JAX asks for by default.
     """
     jax.config.update("jax_compilation_cache_dir", folder)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
@@ -211,20 +212,14 @@ class Traced:
     ) -> tuple[Any, list[Any]]:
         """Return the output of a finished network, and its other variables' values.
 
-        Operation by operation they would be a hundred functions to compile.
+        Operation by operation they would be a hundred functions to compile. The copy
+        is ours: the user may change a finished network.
         """
-        if training not in self._passes:
-
-            def finished(trainable: list[Any], others: list[Any], z: Any) -> Any:
-                with momentum(network, 0.0):
-                    return network.stateless_call(
-                        trainable, others, z, training=training
-                    )
-
-            self._passes[training] = jax.jit(finished)
+        compiled = self._passes.get(training) or _pass_of(copy_of(network), training)
         trainable = [variable.value for variable in network.trainable_variables]
         others = [variable.value for variable in network.non_trainable_variables]
-        output, others = self._passes[training](trainable, others, z)
+        output, others = compiled(trainable, others, z)
+        self._passes[training] = compiled  # not before: what fails is not kept
         return output, others
 
     def _many(self, states: list[Any], count: Any) -> list[Any]:
@@ -240,6 +235,16 @@ class Traced:
             jax.tree.map(lambda values, i=i: values[i], stacked)
             for i in range(len(states))
         ]
+
+
+def _pass_of(network: keras.Model, training: bool) -> Any:
+    """Return the function of a network, compiled, from values to output and values."""
+
+    def finished(trainable: list[Any], others: list[Any], z: Any) -> Any:
+        with momentum(network, 0.0):
+            return network.stateless_call(trainable, others, z, training=training)
+
+    return jax.jit(finished)
 
 
 @dataclass(frozen=True, eq=False)
