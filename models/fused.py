@@ -258,10 +258,11 @@ def write_statistics(network: keras.Model, z: Any) -> None:
 
 @contextmanager
 def momentum(network: keras.Model, share: float) -> Iterator[None]:
-    """Let a pass leave so much of the moving statistics of batch normalisations.
+    """Give all batch normalisations a momentum for their moving statistics, meanwhile.
 
-    All (1.0) while a network is fitted: no step reads them, and their updates would be
-    a tenth of a step's graph. Nothing (0.0) where they are written.
+    With 1.0 these stay as they are, as while a network is fitted: no step reads them,
+    and their updates would be a tenth of a step's graph. With 0.0 they become those of
+    the next pass.
     """
     layers = [
         layer

@@ -42,6 +42,8 @@ print(int(status["VmHWM"].split()[0]) * 1024, room.needed(picture.shape, outputs
         (384, "fast"),
         pytest.param(128, "fast", marks=pytest.mark.quality),
         pytest.param(768, "fast", marks=pytest.mark.quality),
+        pytest.param(1024, "fast", marks=pytest.mark.quality),
+        pytest.param(1536, "fast", marks=pytest.mark.quality),
         pytest.param(256, "paper", marks=pytest.mark.quality),
     ],
 )

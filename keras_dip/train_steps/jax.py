@@ -135,7 +135,7 @@ class Steps:
 
     def write_statistics(self: Any, network: keras.Model, z: np.ndarray) -> None:
         """Write the batch statistics of z into a network; see `output_of`."""
-        _, values = self.traced.of(network, z, training=True)
+        _, values = self.traced.passed(network, z, training=True)
         others = network.non_trainable_variables
         for variable, value in zip(others, values, strict=True):
             variable.assign(value)
@@ -146,7 +146,7 @@ class Steps:
         It has to be a copy in float32 of the model's own network: what is compiled for
         one is used for all.
         """
-        output, _ = self.traced.of(network, z, training=False)
+        output, _ = self.traced.passed(network, z, training=False)
         return output
 
     def arrays_of(self: Any, variables: Sequence[Any]) -> list[np.ndarray]:
@@ -207,10 +207,10 @@ class Traced:
             after = self._steps[places]([*states, *spare], fits[0].count)
         return after[:wanted]
 
-    def of(
+    def passed(
         self, network: keras.Model, z: np.ndarray, *, training: bool
     ) -> tuple[Any, list[Any]]:
-        """Return the output of a finished network, and its other variables' values.
+        """Return what a finished network makes of z, and its untrained variables' values.
 
         Operation by operation they would be a hundred functions to compile. The copy
         is ours: the user may change a finished network.
