@@ -210,7 +210,7 @@ class Traced:
     def passed(
         self, network: keras.Model, z: np.ndarray, *, training: bool
     ) -> tuple[Any, list[Any]]:
-        """Return what a finished network makes of z, and its untrained variables' values.
+        """Return a finished network's output for z, and its other variables' values.
 
         Operation by operation they would be a hundred functions to compile. The copy
         is ours: the user may change a finished network.
